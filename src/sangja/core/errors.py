@@ -1,0 +1,98 @@
+"""How sangja says no: every error it raises on purpose, as one tree.
+
+    SangjaError
+    ├── ShapeError            RuntimeError         shapes that do not fit each other
+    ├── DTypeError            RuntimeError         a dtype that the operation cannot take
+    ├── ArgumentError         ValueError           an argument out of its range
+    ├── ArgumentTypeError     TypeError            an argument of the wrong kind
+    │   └── OperandError      TypeError            an operand an operator cannot take
+    ├── OutOfRangeError       IndexError           an index, a dimension or a label out of range
+    ├── GradientError         RuntimeError         differentiation asked for where it cannot be had
+    │   ├── FreedGraphError   RuntimeError         a second backward through a graph already used up
+    │   ├── InplaceError      RuntimeError         a value kept for the gradient was changed
+    │   └── AnomalyError      RuntimeError         a NaN or infinity found by anomaly detection
+    ├── StateError            RuntimeError         a state_dict that does not fit its module
+    ├── OutOfMemoryError      MemoryError          an array too large to allocate
+    ├── CheckpointError       RuntimeError         a saved file that cannot be used
+    │   ├── DamagedFileError  RuntimeError         … because its bytes changed or end too early
+    │   └── ForeignFileError  RuntimeError         … because it is no file of ours
+    ├── DataError             ValueError           a user's data (CSV, images) that cannot be used
+    └── MissingPackageError   ImportError          an optional package that is not installed
+
+Each is also the builtin (second column) that a user of PyTorch would catch. A text answers: what
+happened, where (operation, module path), what was expected and what was got, how to mend it.
+"""
+
+from __future__ import annotations
+
+
+class SangjaError(Exception):
+    """Base of every error that sangja raises on purpose."""
+
+
+class ShapeError(SangjaError, RuntimeError):
+    """Shapes that do not fit each other."""
+
+
+class DTypeError(SangjaError, RuntimeError):
+    """A dtype that the operation cannot take."""
+
+
+class ArgumentError(SangjaError, ValueError):
+    """An argument out of its range."""
+
+
+class ArgumentTypeError(SangjaError, TypeError):
+    """An argument of the wrong kind."""
+
+
+class OperandError(ArgumentTypeError):
+    """An operand that an operator cannot take; Python then tries the other operand's operator."""
+
+
+class OutOfRangeError(SangjaError, IndexError):
+    """An index, a dimension or a label out of range."""
+
+
+class GradientError(SangjaError, RuntimeError):
+    """Differentiation asked for where it cannot be had."""
+
+
+class FreedGraphError(GradientError):
+    """A second backward through a graph whose kept values are already freed."""
+
+
+class InplaceError(GradientError):
+    """A value kept for the gradient was changed before it was used."""
+
+
+class AnomalyError(GradientError):
+    """A NaN or infinity found by anomaly detection."""
+
+
+class StateError(SangjaError, RuntimeError):
+    """A state_dict that does not fit its module or optimizer."""
+
+
+class OutOfMemoryError(SangjaError, MemoryError):
+    """An array too large to allocate."""
+
+
+class CheckpointError(SangjaError, RuntimeError):
+    """A saved file that cannot be used."""
+
+
+class DamagedFileError(CheckpointError):
+    """A saved file whose bytes changed or that ends too early."""
+
+
+class ForeignFileError(CheckpointError):
+    """A file that is not one of ours."""
+
+
+class DataError(SangjaError, ValueError):
+    """A user's data that cannot be used."""
+
+
+class MissingPackageError(SangjaError, ImportError):
+    """An optional package that is not installed."""
