@@ -1,1 +1,39 @@
+"""Rank 2: what is remembered, and how it is reversed."""
 
+from sangja.engine.apply import apply
+from sangja.engine.backward import backward, grad
+from sangja.engine.fast import binary, unary
+from sangja.engine.function import Function
+from sangja.engine.inplace import copy_, inplace
+from sangja.engine.mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from sangja.engine.primitive import Primitive
+from sangja.engine.structure import broadcast_to, sum_to
+from sangja.engine.tensor import Node, Tensor, wrap
+
+__all__ = [
+    "Function",
+    "Node",
+    "Primitive",
+    "Tensor",
+    "apply",
+    "backward",
+    "binary",
+    "broadcast_to",
+    "copy_",
+    "enable_grad",
+    "grad",
+    "inference_mode",
+    "inplace",
+    "is_grad_enabled",
+    "no_grad",
+    "set_grad_enabled",
+    "sum_to",
+    "unary",
+    "wrap",
+]

@@ -1,0 +1,22 @@
+"""The few switches a user may set for the whole process, in one visible place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass
+class Settings:
+    """`default_dtype`: the float dtype of new tensors; `language`: "en" or "ko" for messages."""
+
+    default_dtype: np.dtype[np.floating]
+    language: str
+
+
+settings = Settings(
+    default_dtype=np.dtype(np.float32),
+    language="ko" if os.environ.get("SANGJA_LANG", "").lower().startswith("ko") else "en",
+)

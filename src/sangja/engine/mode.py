@@ -1,0 +1,158 @@
+"""Whether operations are remembered: `no_grad`, `enable_grad`, `inference_mode`.
+
+The mode is a context variable: every thread and every asyncio task has its own, so that a `no_grad`
+in one never loses another's graph. A `watch` sees every operation as it happens; the compiler's
+recorder, anomaly detection and the explainer are watches.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """`grad`: record operations; `inference`: results can never be recorded again either.
+
+    `outer` is the mode to go back to: a linked stack, so that guards hold no state of their own.
+    """
+
+    grad: bool = True
+    inference: bool = False
+    watch: Callable[..., None] | None = None
+    outer: Mode | None = None
+
+
+MODE: ContextVar[Mode] = ContextVar("sangja_mode", default=Mode())  # noqa: B039 (frozen)
+
+
+class ModeGuard:
+    """Base of the mode switches: a context manager that is also a decorator.
+
+    One guard object may be nested in itself and shared by threads.
+    """
+
+    def __init__(self, **changes: Any) -> None:
+        self.changes = changes
+
+    def __enter__(self) -> None:
+        mode = MODE.get()
+        MODE.set(replace(mode, outer=mode, **self.changes))
+
+    def __exit__(self, *exc: object) -> None:
+        MODE.set(MODE.get().outer or Mode())
+
+    def __call__(self, function: F) -> F:
+        if inspect.isgeneratorfunction(function):
+            return self._wrap_generator(function)
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return wrapper  # type: ignore[return-value]
+
+    def _wrap_generator(self, function: F) -> F:
+        """The mode holds while the generator's own code runs, not between its yields."""
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                generator = function(*args, **kwargs)
+            send, value = generator.send, None
+            try:
+                while True:
+                    with self:
+                        item = send(value)
+                    try:
+                        send, value = generator.send, (yield item)
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        send, value = generator.throw, error
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                with self:
+                    generator.close()
+
+        return wrapper  # type: ignore[return-value]
+
+
+class no_grad(ModeGuard):  # noqa: N801 (PyTorch's name)
+    """Operations inside are not remembered: faster, and nothing is kept.
+
+    >>> import sangja
+    >>> x = sangja.ones(2, requires_grad=True)
+    >>> with sangja.no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        guard = super().__new__(cls)
+        if function is None:
+            return guard
+        guard.__init__()  # type: ignore[misc]  # `@no_grad` without parentheses
+        return guard(function)
+
+    def __init__(self, function: None = None) -> None:
+        super().__init__(grad=False)
+
+
+class enable_grad(no_grad):  # noqa: N801 (PyTorch's name)
+    """Operations inside are remembered, also within `no_grad`."""
+
+    def __init__(self, function: None = None) -> None:
+        ModeGuard.__init__(self, grad=True)
+
+
+class set_grad_enabled(ModeGuard):  # noqa: N801 (PyTorch's name)
+    """Remember operations or not, from this call on; as a context manager, until its end."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(grad=bool(mode))
+        self.before = MODE.get()
+        MODE.set(replace(self.before, grad=bool(mode)))
+
+    def __enter__(self) -> None:
+        """The switch is already made; `with` only promises to undo it."""
+
+    def __exit__(self, *exc: object) -> None:
+        MODE.set(self.before)
+
+    def __call__(self, function: F) -> F:
+        MODE.set(self.before)  # used as a decorator: nothing changes outside the function
+        return ModeGuard(**self.changes)(function)
+
+
+class inference_mode(ModeGuard):  # noqa: N801 (PyTorch's name)
+    """As `no_grad`, and the tensors made inside can never take part in a graph."""
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(grad=not mode, inference=bool(mode))
+
+
+class watching(ModeGuard):  # noqa: N801 (a guard like the others)
+    """Calls `watch(primitive, inputs, static, output)` after each operation inside."""
+
+    def __init__(self, watch: Callable[..., None] | None) -> None:
+        super().__init__(watch=watch)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are remembered here and now."""
+    return MODE.get().grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether inside `inference_mode`."""
+    return MODE.get().inference

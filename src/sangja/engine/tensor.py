@@ -1,0 +1,310 @@
+"""The box: a `Tensor` holds an array and remembers which operation made it."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sangja.core import dtypes
+from sangja.core.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
+from sangja.core.shapes import Size
+from sangja.engine.primitive import Plan, Primitive
+from sangja.engine.version import Version
+
+Array = np.ndarray[Any, Any]
+Hook = Callable[[Any], Any]
+create = object.__new__
+RESULTS = "results "  # a key in `Node.static` that no argument can have
+NOTHING: list[Any] = []  # what a node keeps whose rules need no value
+
+
+class Node:
+    """One remembered operation: where its inputs came from and what its rules need.
+
+    `edges`: for each input that needs a gradient the node that made it, or the leaf tensor itself;
+    `kept`: the values the rules name, None once they were used up; `versions`: by position in `kept`
+    the version of an input when it was kept, or for the result its counter, where there is one;
+    `targets`: shape and dtype of each input, None where they are those of the result; `extra`: hooks
+    and notes, where there are any.
+    """
+
+    __slots__ = ("__weakref__", "edges", "extra", "kept", "plan", "static", "targets", "versions")
+
+    plan: Plan
+    static: dict[str, Any]
+    edges: list[Any]
+    kept: list[Any] | None
+    versions: dict[int, Any] | None
+    targets: list[tuple[tuple[int, ...], np.dtype[Any]]] | None
+    extra: NodeExtra | None
+
+    @property
+    def results(self) -> list[Any]:
+        """Shapes and dtypes of the results, of an operation that has several."""
+        return self.static[RESULTS]  # type: ignore[no-any-return]
+
+    @property
+    def primitive(self) -> type[Primitive]:
+        return self.plan.primitive
+
+    def name(self) -> str:
+        """PyTorch's name of the backward function, such as `MulBackward0`."""
+        if self.primitive.grad_name == "PickBackward0":
+            return str(self.edges[0].name())
+        return self.static.get("grad_name") or self.primitive.grad_name
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes (or accumulators of leaves) that the gradient goes on to, as in PyTorch."""
+        return tuple(
+            (AccumulateGrad(e) if isinstance(e, Tensor) else e, e_index(e)) for e in self.edges
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object>"
+
+
+class NodeExtra:
+    """What few nodes have: `hooks` on the gradient of the result, the tensor that shall `retain` it,
+    and under anomaly detection the lines of the forward call (`made_at`)."""
+
+    __slots__ = ("hooks", "made_at", "retain")
+
+    def __init__(self) -> None:
+        self.hooks: dict[int, Hook] = {}
+        self.retain: weakref.ref[Tensor] | None = None
+        self.made_at: list[str] | None = None
+
+
+def e_index(edge: Any) -> int:
+    """Which output of its operation an edge leads to."""
+    return int(edge.static["index"]) if type(edge) is Node and "index" in edge.static else 0
+
+
+class AccumulateGrad:
+    """What stands at the end of a graph: adds the gradient to its leaf's `.grad`."""
+
+    def __init__(self, variable: Tensor) -> None:
+        self.variable = variable
+
+    def name(self) -> str:
+        return "AccumulateGrad"
+
+    def __repr__(self) -> str:
+        return "<AccumulateGrad object>"
+
+
+class View:
+    """How a tensor looks into another's memory: the primitives from `base` to it."""
+
+    __slots__ = ("base", "path", "seen")
+
+    def __init__(self, base: Tensor, path: tuple[Any, ...], seen: int) -> None:
+        self.base = base
+        self.path = path
+        self.seen = seen
+
+
+class Tensor:
+    """An n-dimensional array that remembers the operations done to it.
+
+    `sangja.tensor(data)` makes one. `array` is the NumPy array inside (not watched: write through
+    it only where nothing differentiable happens; `numpy()` is the watched door).
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_grad",
+        "_hooks",
+        "_node",
+        "_requires_grad",
+        "_version",
+        "_view",
+        "array",
+    )
+    __hash__ = object.__hash__  # by identity, as in PyTorch, although == compares elements
+    __array_priority__ = 1000  # NumPy's operators leave mixed operations to ours
+
+    array: Array
+    _requires_grad: bool
+    _node: Node | None
+    _grad: Tensor | None
+    _version: Version | None
+    _view: View | None
+    _hooks: dict[int, Hook] | None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = create(cls)
+        self._requires_grad = False
+        self._node = self._grad = self._version = self._view = self._hooks = None
+        self.array = legacy_array(args)
+        return self
+
+    # -- what it is ------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        return Size(self.array.shape)
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    @property
+    def dtype(self) -> dtypes.DType:
+        return dtypes.OF_NUMPY[self.array.dtype]
+
+    @property
+    def itemsize(self) -> int:
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.array.nbytes
+
+    # -- what it remembers -----------------------------------------------------------------
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node of the operation that made this tensor; None for a leaf."""
+        return node_of(self)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether a user made it, rather than a remembered operation."""
+        return node_of(self) is None
+
+    @property
+    def requires_grad(self) -> bool:
+        node_of(self)
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if node_of(self) is not None:
+            if not value:
+                raise GradientError(
+                    "you can only change requires_grad flags of leaf variables. If you want to "
+                    "use a computed variable in a subgraph that doesn't require differentiation "
+                    "use var_no_grad = var.detach()."
+                )
+            return
+        if value and not dtypes.is_differentiable(self.array.dtype):
+            raise DTypeError(
+                "only Tensors of floating point dtype can require gradients; this one is "
+                f"{self.dtype}. Convert it first: x.float()"
+            )
+        self._requires_grad = bool(value)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward()` accumulated here; None before the first."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise ArgumentTypeError(
+                    f"assigned grad expected to be a Tensor or None but got {type(value).__name__}"
+                )
+            if value.array.shape != self.array.shape:
+                raise ShapeError(
+                    f"assigned grad has data of a different size: {list(value.array.shape)} "
+                    f"for a tensor of shape {list(self.array.shape)}"
+                )
+            if value.array.dtype != self.array.dtype:
+                raise DTypeError(
+                    f"assigned grad has data of a different type: {value.dtype} "
+                    f"for a tensor of {self.dtype}"
+                )
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history. Writes are counted: a gradient that needs the
+        overwritten value is refused, never silently wrong."""
+        return share(self)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        version_of(self).bump("an assignment to .data")
+        self.array = value.array
+
+    @property
+    def _base(self) -> Tensor | None:
+        return self._view.base if self._view is not None else None
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise ArgumentTypeError("len() of a 0-d tensor")
+        return len(self.array)
+
+
+def legacy_array(args: tuple[Any, ...]) -> Array:
+    """The float array of `Tensor(2, 3)` (zeros, where PyTorch leaves memory as it was),
+    `Tensor([1, 2])` or `Tensor()`."""
+    default = dtypes.settings.default_dtype
+    if len(args) == 1 and isinstance(args[0], Tensor):
+        return args[0].array
+    if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray)):
+        if isinstance(args[0], Size):
+            return np.zeros(args[0], default)
+        return np.array(args[0], default)
+    return np.zeros(args if args else (0,), default)
+
+
+def wrap(array: Any) -> Tensor:
+    """A new leaf tensor around an array, sharing its memory, that needs no gradient."""
+    z: Tensor = create(Tensor)
+    z.array = array if array.__class__ is np.ndarray else np.asarray(array)
+    z._requires_grad = False
+    z._node = z._grad = z._version = z._view = z._hooks = None
+    return z
+
+
+def share(x: Tensor) -> Tensor:
+    """A leaf over the same memory, with the same version counter."""
+    z = wrap(x.array)
+    z._version = version_of(x)
+    return z
+
+
+def version_of(x: Tensor) -> Version:
+    """The version counter of a tensor's memory, made now if there was none."""
+    version = x._version
+    if version is None:
+        version = x._version = Version()
+        node = x._node
+        if node is not None and node.plan.keeps_out:  # the node keeps this very memory
+            node.versions = node.versions or {}
+            node.versions[len(node.plan.keep)] = version
+    return version
+
+
+def node_of(x: Tensor) -> Node | None:
+    """The node that made `x`. For a view whose base was written to since, the history is worked
+    out anew from the base's (the write may have come through another view)."""
+    view = x._view
+    if view is not None and x._version is not None and view.seen != x._version.number:
+        refresh(x, view)
+    return x._node
+
+
+def refresh(x: Tensor, view: View) -> None:
+    assert x._version is not None
+    view.seen = x._version.number
+    fresh = view.base
+    if not fresh._requires_grad:
+        return
+    for look in view.path:
+        fresh = look(fresh)
+    x._node, x._requires_grad = fresh._node, fresh._requires_grad

@@ -1,0 +1,228 @@
+"""What a tensor does in Python's own language: len, float, print, iterate, copy; and NumPy's."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from sangja.core import dtypes
+from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, GradientError, SangjaError
+from sangja.core.formatting import format_tensor
+from sangja.core.shapes import normalize_dim
+from sangja.engine import Tensor, apply, wrap
+from sangja.engine.inplace import Copy
+from sangja.engine.tensor import create, node_of, share, version_of
+from sangja.ops.index import getitem
+
+Array = np.ndarray[Any, Any]
+
+
+def size(input: Tensor, dim: int | None = None) -> Any:
+    """The shape, or one of its sizes."""
+    return input.shape if dim is None else input.shape[normalize_dim(dim, input.ndim)]
+
+
+def dim(input: Tensor) -> int:
+    """The number of dimensions."""
+    return input.array.ndim
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    return input.array.size
+
+
+def element_size(input: Tensor) -> int:
+    """Bytes per element."""
+    return input.array.itemsize
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the dtype is a real floating one."""
+    return input.array.dtype.kind == "f"
+
+
+def is_complex(input: Tensor) -> bool:
+    """Whether the dtype is complex."""
+    return input.array.dtype.kind == "c"
+
+
+def stride(input: Tensor, dim: int | None = None) -> Any:
+    """Steps in memory, counted in elements, along each dimension."""
+    steps = tuple(s // input.array.itemsize for s in input.array.strides)
+    return steps if dim is None else steps[normalize_dim(dim, input.ndim)]
+
+
+def is_contiguous(input: Tensor) -> bool:
+    """Whether the elements lie in memory in row-major order without gaps."""
+    return input.array.flags.c_contiguous
+
+
+def item(input: Tensor) -> Any:
+    """The one element as a Python number. Raises `DTypeError` if there is not exactly one."""
+    if input.array.size != 1:
+        raise DTypeError(
+            f"a Tensor with {input.array.size} elements cannot be converted to Scalar"
+        )
+    return input.array.item()
+
+
+def tolist(input: Tensor) -> Any:
+    """Nested Python lists of Python numbers."""
+    return input.array.tolist()
+
+
+def detach(input: Tensor) -> Tensor:
+    """The same memory, cut off from the history. Writes through it are noticed."""
+    return share(input)
+
+
+def detach_(input: Tensor) -> Tensor:
+    """Cut this tensor off from its history."""
+    if input._view is not None and node_of(input) is not None:
+        raise GradientError("Can't detach views in-place. Use detach() instead.")
+    input._node, input._requires_grad = None, False
+    return input
+
+
+def requires_grad_(input: Tensor, requires_grad: bool = True) -> Tensor:
+    """Say whether gradients are wanted for this leaf."""
+    input.requires_grad = requires_grad
+    return input
+
+
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy in new memory that remembers what it is a copy of."""
+    return apply(Copy, input)  # type: ignore[no-any-return]
+
+
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
+    """Itself if the elements lie in order in memory, else such a copy."""
+    return input if is_contiguous(input) else clone(input)
+
+
+def numpy(input: Tensor, *, force: bool = False) -> Array:
+    """The array, sharing memory. Writes to it are noticed by a later backward.
+
+    Raises `GradientError` for a tensor that requires a gradient, unless `force=True`.
+    """
+    if input.requires_grad and not force:
+        raise GradientError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
+    return version_of(input).lend(input.array)
+
+
+def __array__(input: Tensor, dtype: Any = None, copy: bool | None = None) -> Array:
+    array = numpy(input)
+    if dtype is not None and np.dtype(dtype) != array.dtype:
+        if copy is False:
+            raise ArgumentError(f"cannot give a {array.dtype} tensor as {dtype} without a copy")
+        return array.astype(dtype)
+    return array.copy() if copy else array
+
+
+def number(input: Tensor, kind: type) -> Any:
+    if input.array.size != 1:
+        raise ArgumentError(
+            f"only one element tensors can be converted to Python scalars; this one has shape "
+            f"{list(input.array.shape)}"
+        )
+    return kind(input.array.item())
+
+
+def __float__(input: Tensor) -> float:
+    return number(input, float)  # type: ignore[no-any-return]
+
+
+def __int__(input: Tensor) -> int:
+    return number(input, int)  # type: ignore[no-any-return]
+
+
+def __complex__(input: Tensor) -> complex:
+    return number(input, complex)  # type: ignore[no-any-return]
+
+
+def __index__(input: Tensor) -> int:
+    if input.array.size != 1 or input.array.dtype.kind not in "iub":
+        raise ArgumentTypeError("only integer tensors of a single element can be converted to an index")
+    return int(input.array.item())
+
+
+def __bool__(input: Tensor) -> bool:
+    if input.array.size != 1:
+        raise DTypeError(
+            "Boolean value of Tensor with "
+            + ("no values" if not input.array.size else "more than one value")
+            + " is ambiguous; use .any() or .all()"
+        )
+    return bool(input.array.item())
+
+
+def __iter__(input: Tensor) -> Any:
+    if not input.array.ndim:
+        raise ArgumentTypeError("iteration over a 0-d tensor")
+    return iter([getitem(input, i) for i in range(len(input.array))])
+
+
+def __contains__(input: Tensor, value: Any) -> bool:
+    array = value.array if isinstance(value, Tensor) else value
+    return bool((input.array == array).any())
+
+
+def __repr__(input: Tensor) -> str:
+    notes = []
+    node = node_of(input)
+    if node is not None:
+        notes.append(f"grad_fn=<{node.name()}>")
+    elif input._requires_grad:
+        notes.append("requires_grad=True")
+    return format_tensor(input.array, dtypes.settings.default_dtype, notes)
+
+
+def __format__(input: Tensor, spec: str) -> str:
+    return format(input.array.item(), spec) if not input.array.ndim else object.__format__(input, spec)
+
+
+def __deepcopy__(input: Tensor, memo: dict[int, Any]) -> Tensor:
+    if node_of(input) is not None:
+        raise GradientError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+            "protocol at the moment. Use .detach().clone() for the value"
+        )
+    z = create(type(input))
+    memo[id(input)] = z
+    for name in ("_node", "_version", "_view", "_hooks"):
+        setattr(z, name, None)
+    z.array = input.array.copy()
+    z._requires_grad = input._requires_grad
+    z._grad = copy.deepcopy(input._grad, memo)
+    z.__dict__.update(copy.deepcopy(input.__dict__, memo))
+    return z  # type: ignore[no-any-return]
+
+
+def rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
+    """A tensor from what `__reduce_ex__` gave: used when processes exchange tensors."""
+    z: Tensor = create(kind)
+    plain = wrap(array)
+    for name in ("array", "_node", "_grad", "_version", "_view", "_hooks"):
+        setattr(z, name, getattr(plain, name))
+    z._requires_grad = requires_grad
+    return z
+
+
+def __reduce_ex__(input: Tensor, protocol: Any) -> Any:
+    if node_of(input) is not None:
+        raise GradientError(
+            "cannot send a tensor with history to another process; send x.detach()"
+        )
+    return rebuild, (type(input), input.array, input._requires_grad)
+
+
+__all__ = [
+    name
+    for name, value in dict(globals()).items()
+    if getattr(value, "__module__", None) == __name__ and name not in ("number", "rebuild")
+]
