@@ -1,7 +1,23 @@
 """`sangja.autograd`: differentiation, under PyTorch's names."""
 
 from sangja.engine.backward import backward, grad
-from sangja.engine.function import Function
+from sangja.engine.checks import GradcheckError, gradcheck, gradgradcheck, numerical_diff
+from sangja.engine.function import Context as FunctionCtx
+from sangja.engine.function import Function, once_differentiable
 from sangja.engine.mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
-__all__ = ["Function", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = [
+    "Function",
+    "FunctionCtx",
+    "GradcheckError",
+    "backward",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "no_grad",
+    "numerical_diff",
+    "once_differentiable",
+    "set_grad_enabled",
+]

@@ -1,1 +1,5 @@
+"""Rank 4: layers and losses as modules."""
 
+from sangja.nn import functional
+
+__all__ = ["functional"]

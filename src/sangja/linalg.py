@@ -1,0 +1,3 @@
+"""`sangja.linalg`: linear algebra, under PyTorch's names."""
+
+__all__: list[str] = []
