@@ -1,0 +1,22 @@
+"""Words of a file's author, made safe to print."""
+
+from __future__ import annotations
+
+import reprlib
+
+_LONGEST = 80
+
+
+def quote(name: object) -> str:
+    """``repr`` of something from a file: control characters escaped, length and depth bounded.
+
+    >>> quote("layer1.weight")
+    "'layer1.weight'"
+    >>> len(quote("x" * 1_000_000)) < 120
+    True
+    """
+    if not isinstance(name, str):
+        return reprlib.repr(name)
+    if len(name) <= _LONGEST:
+        return repr(name)
+    return f"{name[:_LONGEST]!r}… ({len(name):,} characters)"
