@@ -34,6 +34,9 @@ _PASSING_NAME = re.compile(r"\.sangja-[0-9a-f]{16}\.tmp")
 # Where there is no flock, a passing file this old belongs to a writer that is gone.
 _ABANDONED_AFTER_SECONDS = 3600.0
 
+# A file system without fsync for folders, or a folder one may write to but not list.
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES})
+
 # What an error number means for a save, and what mends it.
 _REASONS: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", "Free some space or save to another disk"),
@@ -114,7 +117,8 @@ def _replace_file(target: str, data: bytes | memoryview | Callable[[BinaryIO], o
         with suppress(OSError):
             os.unlink(passing)
         raise
-    file.close()
+    with suppress(OSError):  # the bytes are on the disk already
+        file.close()
     _sync_folder(folder, target)
 
 
@@ -192,13 +196,13 @@ def _sync_folder(folder: str, target: str) -> None:
         return
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except PermissionError:
-        return  # a folder one may write to but not list
-    try:
-        os.fsync(descriptor)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        if error.errno in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
-            return  # a file system without this call
+        if error.errno in _NO_FOLDER_SYNC:
+            return
         refusal = SaveError(
             f"{target} is written, but its folder could not be brought to the disk "
             f"({_reason(error)[0]}): after a power cut the old file may be there again. "
@@ -206,8 +210,6 @@ def _sync_folder(folder: str, target: str) -> None:
         )
         refusal.errno = error.errno
         raise refusal from error
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: OSError) -> tuple[str, str]:
