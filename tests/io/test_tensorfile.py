@@ -179,7 +179,9 @@ def test_texts_of_damage(tmp_path):
         "where it is whole."
     )
     path.write_bytes(content[:100])
-    with pytest.raises(DamagedFileError, match="only 92 follow: it was cut short. Load an earlier"):
+    with pytest.raises(
+        DamagedFileError, match=r"only 92 follow: it was cut short. Load an earlier"
+    ):
         load(path)
     path.write_bytes(content.replace(b"epoch", b"epocH"))
     with pytest.raises(DamagedFileError, match="is damaged: its header has the checksum"):
@@ -198,7 +200,9 @@ def test_a_newer_version_is_refused_by_its_number():
     content = small_file()
     assert resealed(content) == content
     newer = resealed(content.replace(b'"sangja.format":"1"', b'"sangja.format":"2"'))
-    with pytest.raises(CheckpointError, match=r"version '2' of the format; .*Update sangja") as caught:
+    with pytest.raises(
+        CheckpointError, match=r"version '2' of the format; .*Update sangja"
+    ) as caught:
         load(io.BytesIO(newer))
     assert type(caught.value) is CheckpointError
 
@@ -302,7 +306,11 @@ print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
 @pytest.mark.parametrize(
     ("x", "error", "text"),
     [
-        (np.array([print]), DTypeError, r"tensor 'x' has dtype object, .*Convert it to one of: bool"),
+        (
+            np.array([print]),
+            DTypeError,
+            r"tensor 'x' has dtype object, .*Convert it to one of: bool",
+        ),
         (np.array(["text"]), DTypeError, "tensor 'x' has dtype <U4"),
         (np.zeros(2, "datetime64[s]"), DTypeError, "datetime64"),
         (np.zeros(2, "complex128"), DTypeError, "complex128"),

@@ -135,7 +135,7 @@ class _Shelf:
         return name
 
     def _free_name(self, path: tuple[object, ...]) -> str:
-        name = ".".join(str(key) for key in path) or "value"
+        name = ".".join(key if isinstance(key, str) else quote(key) for key in path) or "value"
         if not is_unicode(name):
             name = name.encode("utf-8", "backslashreplace").decode()
         free, count = name, 1

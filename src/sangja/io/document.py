@@ -154,6 +154,8 @@ def _describe(value: Any) -> str:
         return f"the class {value.__qualname__}. {_KINDS}, never code; save its name instead."
     if callable(value) and name in ("function", "builtin_function_or_method", "method"):
         return f"a {name.split('_')[-1]}. {_KINDS}, never code; save its name or its settings."
+    if isinstance(value, np.ndarray):
+        return f"of type {name}. {_KINDS}; convert it with numpy.asarray()."
     for plain in (OrderedDict, dict, list, tuple, str, bool, int, float):
         if isinstance(value, plain):
             return f"of type {name}. {_KINDS}; convert it with {plain.__name__}()."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
+
 _CONVERT = (
     "it can run programs when opened, so sangja never reads it. If you trust it, convert it where "
     "PyTorch is installed: safetensors.torch.save_file(torch.load(path, weights_only=True), "
@@ -73,8 +75,8 @@ def _text_kind(head: bytes) -> str | None:
     if start.startswith((b"{", b"[")):
         return "JSON text"
     try:
-        # A character may be cut at the end of the head.
-        text = head[:-3].decode("utf-8") if len(head) == HEAD_BYTES else head.decode("utf-8")
+        # The end of the head may cut a character.
+        text = getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError:
         return None
     return (

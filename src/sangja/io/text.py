@@ -7,6 +7,15 @@ import reprlib
 _LONGEST = 80
 
 
+class _Short(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write integers of more than 4,300 digits in decimal.
+        return repr(x) if x.bit_length() <= 128 else f"{hex(x)[:20]}…"
+
+
+_short = _Short()
+
+
 def quote(name: object) -> str:
     """``repr`` of something from a file: control characters escaped, length and depth bounded.
 
@@ -16,7 +25,7 @@ def quote(name: object) -> str:
     True
     """
     if not isinstance(name, str):
-        return reprlib.repr(name)
+        return _short.repr(name)
     if len(name) <= _LONGEST:
         return repr(name)
     return f"{name[:_LONGEST]!r}… ({len(name):,} characters)"
