@@ -125,7 +125,7 @@ def read_tensor_file(file: str | os.PathLike[str] | BinaryIO) -> TensorFile:
     """Read a tensor file whole and check it byte by byte.
 
     The header is checked before anything is allocated, every tensor against its checksum. Needs
-    the memory of the tensors, and of the header some twenty times its length while it is parsed.
+    the memory of the tensors, and of the header up to thirty times its length while it is parsed.
     A binary file must be seekable; it is read from where it stands to its end.
 
     Raises
