@@ -12,6 +12,7 @@ import pkgutil
 from collections import Counter, OrderedDict, defaultdict, namedtuple
 from fractions import Fraction
 
+import ml_dtypes
 import numpy as np
 import pytest
 import safetensors
@@ -19,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import sangja
 import sangja.io
 from sangja.core.errors import (
     ArgumentError,
@@ -139,6 +141,64 @@ def test_state_dicts_are_tensor_files_of_the_same_names(tmp_path):
     assert list(read_tensor_file(path).tensors) == ["a.b", "a.b#2", "__metadata__#2"]
     save(np.ones(3), path)
     assert list(read_tensor_file(path).tensors) == ["value"]
+
+
+def test_tensors_come_back_as_tensors():
+    value = {
+        "model": {"weight": sangja.tensor([[1.5, 2.0]], requires_grad=True)},
+        "state": [(sangja.tensor(3), sangja.tensor([True, False])), np.ones(2)],
+        "complex": sangja.tensor([1 + 2j, 3.0], dtype=sangja.complex128),
+        "empty": sangja.zeros(0, 3),
+        "dtype": sangja.float64,
+        "shape": sangja.zeros(2, 3).shape,
+    }
+    found = round_trip(value)
+    pairs = [
+        (found["model"]["weight"], value["model"]["weight"]),
+        *zip(found["state"][0], value["state"][0], strict=True),
+        (found["complex"], value["complex"]),
+        (found["empty"], value["empty"]),
+    ]
+    for ours, theirs in pairs:
+        assert type(ours) is sangja.Tensor
+        assert same(ours.array, theirs.array)
+        assert ours.is_leaf
+        assert not ours.requires_grad
+    assert type(found["state"][1]) is np.ndarray
+    assert found["dtype"] is sangja.float64
+    assert type(found["shape"]) is sangja.Size
+    assert found["shape"] == (2, 3)
+
+
+def test_a_view_a_result_and_a_loaded_tensor_go_on_living():
+    x = sangja.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    found = round_trip({"turned": x.t(), "product": x * x, "x": x})
+    assert np.array_equal(found["turned"].array, [[1.0, 3.0], [2.0, 4.0]])
+    assert np.array_equal(found["product"].array, [[1.0, 4.0], [9.0, 16.0]])
+    again = found["x"]
+    again.requires_grad = True
+    (again * again).sum().backward()
+    assert np.array_equal(again.grad.array, [[2.0, 4.0], [6.0, 8.0]])
+
+
+def test_tied_tensors_load_as_one_and_an_array_beside_them_apart():
+    weight = sangja.ones(2, 3)
+    found = round_trip({"a": weight, "b": weight, "detached": weight.data, "array": weight.array})
+    assert found["a"] is found["b"] is found["detached"]
+    assert type(found["array"]) is np.ndarray
+    assert not np.shares_memory(found["array"], found["a"].array)
+
+
+def test_a_plain_file_of_a_dtype_that_no_tensor_has(tmp_path):
+    x = np.ones(3).astype(ml_dtypes.bfloat16)
+    save({"raw": x}, tmp_path / "ours")
+    assert load(tmp_path / "ours")["raw"].dtype == x.dtype
+    write_tensor_file(tmp_path / "plain", {"w": x})
+    with pytest.raises(
+        CheckpointError, match=r"'w' is bfloat16, .*read_tensor_file\(path\)"
+    ) as caught:
+        load(tmp_path / "plain")
+    assert isinstance(caught.value.__cause__, DTypeError)
 
 
 def test_one_array_twice_is_written_once_and_loads_as_one():
@@ -284,6 +344,10 @@ def test_the_words_of_torch_load():
         ('{"$scalar":["float32","00"]}', r"its values have '\$scalar'"),
         ('{"$scalar":["bool","07"]}', r"its values have '\$scalar'"),
         ('{"$scalar":"float32"}', r"its values have '\$scalar'"),
+        ('{"$dtype":"object"}', r"its values have '\$dtype' with 'object'"),
+        ('{"$dtype":[]}', r"its values have '\$dtype' with \[\]"),
+        ('{"$size":[2.5]}', r"its values have '\$size' with \[2.5\]"),
+        ('{"$size":3}', r"its values have '\$size' with 3"),
         ('{"$tuple":1}', r"its values have '\$tuple' with 1"),
         ('{"$dict":{}}', r"its values have '\$dict'"),
         ('{"$dict":[[1]]}', r"its values have '\$dict' with \[1\]"),

@@ -119,7 +119,7 @@ def test_ours_reads_the_safetensors_package(tmp_path):
     for name, x in tensors.items():
         assert_same(found.tensors[name], x)
     for name, x in load(path).items():
-        assert_same(np.asarray(x), tensors[name])
+        assert_same(x.array, tensors[name])
 
 
 # Damage -------------------------------------------------------------------------------------------

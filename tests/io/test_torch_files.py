@@ -29,8 +29,8 @@ def test_a_state_of_pytorch_loads_here(tmp_path):
     found = load(path)
     assert found.keys() == state.keys()
     for name, tensor in state.items():
-        assert np.array_equal(np.asarray(found[name]), tensor.numpy())
-        assert np.asarray(found[name]).dtype == tensor.numpy().dtype
+        assert np.array_equal(found[name].array, tensor.numpy())
+        assert found[name].array.dtype == tensor.numpy().dtype
     assert not read_tensor_file(path).verified
 
 

@@ -12,7 +12,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from sangja.core.errors import ArgumentError, DamagedFileError
+from sangja.core import dtypes
+from sangja.core.errors import ArgumentError, CheckpointError, DamagedFileError, DTypeError
+from sangja.engine import Tensor, wrap
 from sangja.io.document import read_document, write_document
 from sangja.io.header import METADATA_KEY, is_unicode
 from sangja.io.tensorfile import TensorFile, read_tensor_file, write_tensor_file
@@ -22,16 +24,6 @@ _TENSOR, _ARRAY = "$tensor", "$array"
 _COMPLEX = "complex128"  # the format has no such dtype: kept as pairs of float64
 # What other programs look for to know that weights lie as PyTorch lays them.
 _LAYOUT = {"format": "pt"}
-
-
-def to_array(value: Any) -> np.ndarray | None:
-    """The array of a tensor; None for a value that is no tensor."""
-    return None
-
-
-def to_tensor(array: np.ndarray) -> Any:
-    """A tensor on this array."""
-    return array
 
 
 def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
@@ -96,11 +88,11 @@ def load(
         )
     file = read_tensor_file(f)
     if file.document is None:
-        return {name: to_tensor(array) for name, array in file.tensors.items()}
+        return {name: _to_tensor(name, array) for name, array in file.tensors.items()}
+    label = os.fsdecode(f) if isinstance(f, str | os.PathLike) else "the given file"
     try:
         return _restore(file, file.document)
     except DamagedFileError as error:
-        label = os.fsdecode(f) if isinstance(f, str | os.PathLike) else "the given file"
         raise DamagedFileError(
             f"{label} is damaged: {error}. Load an earlier checkpoint, or save it anew."
         ) from error
@@ -115,11 +107,12 @@ class _Shelf:
         self.kept_alive: list[object] = []  # so that no id or address is used again meanwhile
 
     def put_away(self, value: Any, path: tuple[object, ...]) -> dict[str, Any] | None:
-        tag, array = _TENSOR, to_array(value)
-        if array is None:
-            if type(value) not in (np.ndarray, np.memmap):
-                return None
+        if isinstance(value, Tensor):
+            tag, array = _TENSOR, value.array
+        elif type(value) in (np.ndarray, np.memmap):
             tag, array = _ARRAY, value
+        else:
+            return None
         key = (tag, _place_of(array))
         if key not in self.references:
             self.kept_alive.append((value, array))
@@ -165,7 +158,7 @@ def _restore(file: TensorFile, document: str) -> Any:
             array = file.tensors[name]
             if dtype == _COMPLEX:
                 array = _from_pairs(name, array)
-            restored[tag, name] = to_tensor(array) if tag == _TENSOR else array
+            restored[tag, name] = _to_tensor(name, array) if tag == _TENSOR else array
         return restored[tag, name]
 
     value = read_document(document, take_out)
@@ -174,6 +167,18 @@ def _restore(file: TensorFile, document: str) -> Any:
         if name not in used:
             raise DamagedFileError(f"its tensor {quote(name)} is named nowhere in its values")
     return value
+
+
+def _to_tensor(name: str, array: np.ndarray) -> Tensor:
+    try:
+        dtypes.of(array.dtype)
+    except DTypeError as error:
+        raise CheckpointError(
+            f"tensor {quote(name)} is {array.dtype}, which a tensor of sangja cannot be. Read the "
+            "file as arrays with sangja.io.read_tensor_file(path).tensors and convert it there "
+            "with .astype('float32')."
+        ) from error
+    return wrap(array)
 
 
 def _from_pairs(name: str, array: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ JSON's own. What JSON lacks is an object of one key that begins with ``$``:
 ``{"$complex": [re, im]}`` a complex number
 ``{"$bytes": "00ff"}``    bytes, in hexadecimal
 ``{"$scalar": ["float32", "0000803f"]}`` a NumPy scalar: dtype and little-endian bytes
+``{"$dtype": "float32"}`` a dtype of sangja
+``{"$size": [2, 3]}``     the shape of a tensor
 ``{"$tuple": […]}``       a tuple
 ``{"$dict": [[key, value], …]}`` a dict by other keys   ``"$ordered"``: an OrderedDict
 ========================= ======================================================
@@ -28,7 +30,9 @@ from typing import Any
 
 import numpy as np
 
+from sangja.core.dtypes import ALL, DType
 from sangja.core.errors import ArgumentError, ArgumentTypeError, DamagedFileError
+from sangja.core.shapes import Size
 from sangja.io.header import parse_strict_json
 from sangja.io.text import quote
 
@@ -42,6 +46,7 @@ _SCALARS = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "complex64", "complex128"),
 )
+_DTYPES = {dtype.name: dtype for dtype in ALL}
 # What can be a key of a dict.
 _KEY_TYPES = (str, bool, int, float, type(None), tuple, bytes, complex)
 
@@ -99,6 +104,10 @@ class _Writer:
             return {"$complex": [self.encode(part, path) for part in parts]}
         if kind is bytes:
             return {"$bytes": value.hex()}
+        if kind is Size:
+            return {"$size": [int(length) for length in value]}
+        if kind is DType:
+            return {"$dtype": value.name}
         if isinstance(value, np.generic) and value.dtype.name in _SCALARS:
             little = value.astype(value.dtype.newbyteorder("<"))
             return {"$scalar": [value.dtype.name, little.tobytes().hex()]}
@@ -174,6 +183,8 @@ class _Reader:
             "$complex": self._complex,
             "$bytes": self._bytes,
             "$scalar": self._scalar,
+            "$dtype": self._dtype,
+            "$size": self._size,
             "$tuple": self._tuple,
             "$dict": self._dict,
             "$ordered": self._ordered,
@@ -229,6 +240,16 @@ class _Reader:
             raise _wrong("$scalar", parts)
         scalar: np.generic = np.frombuffer(content, dtype.newbyteorder("<")).astype(dtype)[0]
         return scalar
+
+    def _dtype(self, name: Any, depth: int) -> DType:
+        if not isinstance(name, str) or name not in _DTYPES:
+            raise _wrong("$dtype", name)
+        return _DTYPES[name]
+
+    def _size(self, lengths: Any, depth: int) -> Size:
+        if not isinstance(lengths, list) or not all(type(length) is int for length in lengths):
+            raise _wrong("$size", lengths)
+        return Size(lengths)
 
     def _tuple(self, items: Any, depth: int) -> tuple[Any, ...]:
         if not isinstance(items, list):
