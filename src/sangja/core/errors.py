@@ -15,7 +15,9 @@
     ├── OutOfMemoryError      MemoryError          an array too large to allocate
     ├── CheckpointError       RuntimeError         a saved file that cannot be used
     │   ├── DamagedFileError  RuntimeError         … because its bytes changed or end too early
-    │   └── ForeignFileError  RuntimeError         … because it is no file of ours
+    │   ├── ForeignFileError  RuntimeError         … because it is no file of ours
+    │   ├── MissingFileError  FileNotFoundError    … because it is not there
+    │   └── SaveError         OSError              … because the system refused to write it
     ├── DataError             ValueError           a user's data (CSV, images) that cannot be used
     └── MissingPackageError   ImportError          an optional package that is not installed
 
@@ -88,6 +90,14 @@ class DamagedFileError(CheckpointError):
 
 class ForeignFileError(CheckpointError):
     """A file that is not one of ours."""
+
+
+class MissingFileError(CheckpointError, FileNotFoundError):
+    """A saved file that is not there."""
+
+
+class SaveError(CheckpointError, OSError):
+    """A file that could not be written; what stood at its place before is untouched."""
 
 
 class DataError(SangjaError, ValueError):
