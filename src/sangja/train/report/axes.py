@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sangja.train.report.numbers import number, power
 
 LIMIT = 1e300  # beyond it, sums of two values overflow; such values are drawn at the edge
+LOG_LIMIT = 1e200  # the same for a logarithmic axis, whose last tick may lie far beyond
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def linear_axis(
     >>> linear_axis([1, 20], tight=True, whole=True).labels
     ('5', '10', '15', '20')
     """
-    low, high = _range(values)
+    low, high = value_range(values)
     step = nice_step((high - low) / count)
     if whole:
         step = max(1.0, step)
@@ -61,7 +62,7 @@ def log_axis(values: Sequence[float]) -> Axis:
     >>> log_axis([0.02, 3.0]).labels
     ('0.02', '0.05', '0.1', '0.2', '0.5', '1', '2', '5')
     """
-    low, high = max(min(values), 1 / LIMIT), min(max(values), LIMIT)
+    low, high = min(max(min(values), 1 / LOG_LIMIT), LOG_LIMIT), min(max(values), LOG_LIMIT)
     decades = math.log10(high) - math.log10(low)
     factors = (1, 2, 5) if decades < 3 else (1,)
     stride = max(1, math.ceil(decades / 6))
@@ -90,7 +91,7 @@ def spans_decades(values: Sequence[float]) -> bool:
     return len(values) > 1 and min(values) > 0 and max(values) / min(values) > 100
 
 
-def _range(values: Sequence[float]) -> tuple[float, float]:
+def value_range(values: Sequence[float]) -> tuple[float, float]:
     """Smallest and largest value, within `LIMIT` and a little apart."""
     clipped = [min(max(v, -LIMIT), LIMIT) for v in values] or [0.0, 1.0]
     low, high = min(clipped), max(clipped)

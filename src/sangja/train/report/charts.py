@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from sangja.train.report.axes import LIMIT, Axis, linear_axis, log_axis, spans_decades
+from sangja.train.report.axes import LIMIT, Axis, linear_axis, log_axis, spans_decades, value_range
 from sangja.train.report.markup import Html, join, tag
 from sangja.train.report.numbers import number
 
@@ -152,11 +153,7 @@ def histogram(
 
     `bin_text` is the text on pointing at a bar, with {low}, {high} and {count} in it.
     """
-    low, high = float(values.min()), float(values.max())
-    low, high = max(low, -LIMIT), min(high, LIMIT)
-    if high - low <= 1e-12 * max(abs(low), abs(high)):
-        pad = abs(low) * 0.1 or 0.5
-        low, high = low - pad, high + pad
+    low, high = value_range(values.tolist())
     inside = np.clip(values, low, high)
     counts, edges = np.histogram(inside, bins=histogram_bins(values), range=(low, high))
     across = linear_axis(_padded([low, high, 0.0]), tight=True)
@@ -312,19 +309,19 @@ def _strips(frame: Frame, series: Sequence[Series], x_label: str) -> Html:
     epochs = sorted(said)
     epochs = epochs[:: max(1, math.ceil(len(epochs) / MOST_STRIPS))]
     places = [frame.px(x) for x in epochs]
-    between = [(a + b) / 2 for a, b in zip(places, places[1:], strict=False)]
+    between = [(a + b) / 2 for a, b in pairwise(places)]
     edges = [frame.left, *between, float(WIDTH - RIGHT)]
     return join(
         tag(
             "rect",
-            tag("title", f"{x_label} {number(epoch)}\n" + "\n".join(said[epoch])),
+            tag("title", f"{x_label} {number(int(epoch))}\n" + "\n".join(said[epoch])),
             class_="strip",
             x=_n(a),
             y=TOP,
             width=_n(b - a),
             height=HEIGHT - TOP - BOTTOM,
         )
-        for epoch, a, b in zip(epochs, edges, edges[1:], strict=False)
+        for epoch, (a, b) in zip(epochs, pairwise(edges), strict=True)
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from importlib.resources import files
 
+import numpy as np
+
 from sangja.train.report import curves, results
 from sangja.train.report.markup import Html, escape, join, tag
 from sangja.train.report.numbers import data, duration, metric_data, number, percent, setting
-from sangja.train.report.parts import section, shape, table
+from sangja.train.report.parts import name, section, shape, table
 from sangja.train.report.run import RunReport
 from sangja.train.report.scores import accuracy
 from sangja.train.report.words import Words
@@ -93,11 +95,11 @@ def _header(run: RunReport, words: Words) -> Html:
 def _lede(run: RunReport, words: Words) -> str:
     if run.lede:
         return run.lede
-    if run.confusion is not None and run.confusion.sum() > 0:
+    if run.confusion is not None and np.sum(run.confusion) > 0:
         return words(
             "lede_classes",
-            n=number(int(run.confusion.sum())),
-            k=number(int(run.confusion.trace())),
+            n=number(int(np.sum(run.confusion))),
+            k=number(int(np.trace(run.confusion))),
             share=percent(accuracy(run.confusion)),
         )
     if run.true is not None and run.predicted is not None:
@@ -110,8 +112,8 @@ def _lede(run: RunReport, words: Words) -> str:
 def _figures(run: RunReport, words: Words) -> Html:
     """The few numbers a reader looks for first."""
     figures = [
-        _figure(words("test", what=words.label(name)), metric_data(name, value))
-        for name, value in list(results.final_metrics(run).items())[:3]
+        _figure(words("test", what=words.label(key)), metric_data(key, value))
+        for key, value in list(results.final_metrics(run).items())[:3]
     ]
     if run.best_epoch is not None:
         of = words("of_epochs", n=number(len(run.history)))
@@ -134,10 +136,10 @@ def total_seconds(run: RunReport) -> float | None:
     return math.fsum(float(s) for s in seconds if s is not None) if seconds else None
 
 
-def _figure(name: str, value: Html, small: str = "") -> Html:
+def _figure(label: str, value: Html, small: str = "") -> Html:
     return tag(
         "div",
-        tag("dt", name),
+        tag("dt", label),
         tag("dd", value, class_="long" if len(value.partition(">")[2]) > LONG else None),
         tag("dd", small, class_="small") if small else "",
     )
@@ -154,7 +156,7 @@ def _model(run: RunReport, words: Words) -> Html:
     largest = max((abs(layer.parameters) for layer in run.layers), default=0)
     rows = [
         [
-            escape(layer.name),
+            name(layer.name),
             escape(shape(layer.output_shape)),
             data(layer.parameters),
             _bar(layer.parameters / largest if largest else 0.0),
@@ -182,10 +184,10 @@ def _data(run: RunReport, words: Words) -> Html:
     items = [
         tag(
             "div",
-            tag("dt", words.heading(name)),
+            tag("dt", words.heading(key)),
             tag("dd", data(count), " ", tag("small", percent(count / total)) if total else ""),
         )
-        for name, count in run.splits.items()
+        for key, count in run.splits.items()
     ]
     items.append(tag("div", tag("dt", words("total")), tag("dd", data(total)), class_="sum"))
     blocks = []
@@ -201,13 +203,13 @@ def _data(run: RunReport, words: Words) -> Html:
 def _facts(facts: list[tuple[str, object]]) -> Html:
     return tag(
         "dl",
-        *(tag("div", tag("dt", name), tag("dd", setting(value))) for name, value in facts),
+        *(tag("div", tag("dt", key), tag("dd", setting(value))) for key, value in facts),
         class_="facts",
     )
 
 
 def _settings(run: RunReport, words: Words) -> Html:
-    facts = [(words.heading(name), value) for name, value in run.settings.items()]
+    facts = [(words.heading(key), value) for key, value in run.settings.items()]
     return _facts(facts) if facts else Html()
 
 
@@ -218,12 +220,12 @@ def _time(run: RunReport, words: Words) -> Html:
     total, largest = math.fsum(finite), max(finite, default=0.0)
     rows = [
         [
-            escape(words.heading(name)),
+            name(words.heading(key)),
             data(seconds, duration(seconds, words)),
             escape(percent(seconds / total if total else math.nan)),
             _bar(seconds / largest if largest and math.isfinite(seconds) else 0.0),
         ]
-        for name, seconds in run.seconds.items()
+        for key, seconds in run.seconds.items()
     ]
     head = [words("part"), words("time"), words("share"), ""]
     foot = [escape(words("total")), data(total, duration(total, words)), Html(), Html()]
@@ -231,5 +233,5 @@ def _time(run: RunReport, words: Words) -> Html:
 
 
 def _machine(run: RunReport, words: Words) -> Html:
-    facts = [(words.heading(name), value) for name, value in run.machine.items()]
+    facts = [(words.heading(key), value) for key, value in run.machine.items()]
     return _facts(facts) if facts else Html()

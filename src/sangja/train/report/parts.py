@@ -27,6 +27,11 @@ def note(text: str) -> Html:
     return tag("p", text, class_="note")
 
 
+def name(text: str) -> Html:
+    """A name of any length in a table: three lines of it, and all of it on pointing at it."""
+    return tag("span", text, class_="name", title=text if len(text) > 24 else None)
+
+
 def scroller(content: Html, label: str, words: Words, class_: str = "scroll") -> Html:
     """A box of its own scroll bar, reachable by keyboard, so that the page itself never scrolls
     sideways."""
@@ -55,16 +60,18 @@ def table(
     `kinds` are the style classes of the columns ("n" for numbers), `marked` the index of a row to
     stand out.
     """
-    kinds = [kind or None for kind in kinds] or [None] * len(head)
+    classes = [kind or None for kind in kinds] if kinds else [None] * len(head)
 
     def line(cells: Sequence[Html], class_: str | None = None) -> Html:
         first, *rest = cells
-        values = (tag("td", cell, class_=kind) for cell, kind in zip(rest, kinds[1:], strict=True))
+        values = (
+            tag("td", cell, class_=kind) for cell, kind in zip(rest, classes[1:], strict=True)
+        )
         return tag("tr", tag("th", first, scope="row"), join(values), class_=class_)
 
     headers = (
         tag("th", text, scope="col", class_=kind) if text else tag("td", class_=kind)
-        for text, kind in zip(head, kinds, strict=True)
+        for text, kind in zip(head, classes, strict=True)
     )
     body = (line(row, "marked" if i == marked else None) for i, row in enumerate(rows))
     content = tag(

@@ -13,6 +13,7 @@ from sangja.train.report.charts import (
 from sangja.train.report.markup import Html, escape, join, tag
 from sangja.train.report.numbers import data, metric_data, number, percent
 from sangja.train.report.parts import block, note, scroller, table
+from sangja.train.report.parts import name as named
 from sangja.train.report.png import data_uri
 from sangja.train.report.run import RunReport, WrongImage
 from sangja.train.report.scores import (
@@ -134,8 +135,8 @@ def _confusions(run: RunReport, confusion: np.ndarray, words: Words) -> Html:
     totals = confusion.sum(axis=1)
     rows = [
         [
-            escape(run.class_names[i]),
-            escape(run.class_names[j]),
+            named(run.class_names[i]),
+            named(run.class_names[j]),
             data(int(wrong[i, j])),
             escape(percent(wrong[i, j] / totals[i])),
         ]
@@ -150,7 +151,7 @@ def _per_class(run: RunReport, confusion: np.ndarray, words: Words) -> Html:
     columns = (scores.precision, scores.recall, scores.f1)
     rows = [
         [
-            escape(name),
+            named(name),
             *(data(float(column[i]), _score(column[i])) for column in columns),
             data(int(scores.support[i])),
         ]

@@ -99,7 +99,9 @@ class RunReport:
             raise ArgumentError(
                 "RunReport: only one of true and predicted is given; give both or neither."
             )
-        if self.true is not None and np.shape(self.true) != np.shape(self.predicted):
+        if self.true is None or self.predicted is None:
+            return
+        if np.shape(self.true) != np.shape(self.predicted):
             raise ArgumentError(
                 f"RunReport: true has shape {np.shape(self.true)} but predicted has shape "
                 f"{np.shape(self.predicted)}; expected one value of each per row."

@@ -82,4 +82,4 @@ def regression_scores(true: np.ndarray, predicted: np.ndarray) -> RegressionScor
 def _ratio(part: np.ndarray | float, whole: np.ndarray | float) -> np.ndarray:
     """part / whole, NaN where whole is 0."""
     whole = np.asarray(whole, np.float64)
-    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole != 0)
+    return np.asarray(np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole != 0))

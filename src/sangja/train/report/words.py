@@ -135,7 +135,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "data": ("Data", "데이터"),
     "settings": ("Settings", "설정"),
     "name": ("Name", "이름"),
-    "value": ("Value", "값"),
     "time_parts": ("Where the time went", "시간이 쓰인 곳"),
     "part": ("Part", "부분"),
     "share": ("Share", "비율"),
@@ -173,14 +172,30 @@ TEXTS: dict[str, tuple[str, str]] = {
 
 # Keys that callers give to settings, splits, metrics, parts and machine, and the texts they show.
 KNOWN = {
-    **{
-        key: key
-        for key in (
-            "accuracy f1 epochs batch_size lr learning_rate seed "
-            "optimizer scheduler weight_decay patience threads forward backward validation loading "
-            "data other train valid cpu cores memory os"
-        ).split()
-    },
+    "accuracy": "accuracy",
+    "f1": "f1",
+    "epochs": "epochs",
+    "batch_size": "batch_size",
+    "lr": "lr",
+    "learning_rate": "learning_rate",
+    "seed": "seed",
+    "optimizer": "optimizer",
+    "scheduler": "scheduler",
+    "weight_decay": "weight_decay",
+    "patience": "patience",
+    "threads": "threads",
+    "forward": "forward",
+    "backward": "backward",
+    "validation": "validation",
+    "loading": "loading",
+    "data": "data",
+    "other": "other",
+    "train": "train",
+    "valid": "valid",
+    "cpu": "cpu",
+    "cores": "cores",
+    "memory": "memory",
+    "os": "os",
     "test": "test_rows",
     "loss": "loss_name",
     "precision": "precision_name",
