@@ -245,6 +245,23 @@ def test_charts_are_well_formed_and_stay_inside_their_frame(rendered):
     assert drawn >= 40
 
 
+VALUES = st.none() | st.floats(allow_nan=True, allow_infinity=True)
+
+
+@given(
+    st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(history(1)[0], VALUES)), max_size=6)
+)
+@settings(max_examples=40, deadline=None)
+def test_any_history_can_be_drawn(rows):
+    rows = [{**row, "epoch": None} for row in rows]
+    text = render_report(RunReport(title="", task="regression", history=rows, best_epoch=2))
+    for source in re.findall(r"<svg class=\"chart\".*?</svg>", text, re.DOTALL):
+        for node in ElementTree.fromstring(source).iter():
+            drawn = [node.attrib.get(key, "") for key in ("x", "y", "cx", "cy", "d", "height")]
+            assert not re.search("nan|inf|e", "".join(drawn))
+    Page(text)
+
+
 def test_no_page_is_larger_than_a_mail_can_carry(rendered):
     assert max(len(text.encode()) for text in rendered.values()) < 4_000_000
 
