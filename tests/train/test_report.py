@@ -504,7 +504,17 @@ def test_duration(seconds, english, korean):
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.001, "0.001"), (1e-4, "0.0001"), (2026, "2026"), (True, "True")]
+    ("value", "shown"),
+    [
+        (0.001, "0.001"),
+        (1e-4, "0.0001"),
+        (-3e-7, "−3×10⁻⁷"),
+        (math.nan, "NaN"),
+        (2026, "2026"),
+        (123456, "123,456"),
+        (True, "True"),
+        (None, "None"),
+    ],
 )
 def test_settings_stay_as_they_were_given(value, shown):
     assert setting(value) == shown

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sangja.train.report.charts import Series, line_chart
 from sangja.train.report.markup import Html, escape, join, tag
-from sangja.train.report.numbers import data, duration, metric_data, number
+from sangja.train.report.numbers import data, duration, metric_data, number, setting
 from sangja.train.report.parts import note, table
 from sangja.train.report.run import RunReport
 from sangja.train.report.words import Words
@@ -141,7 +141,12 @@ def _numbers(run: RunReport, words: Words) -> Html:
         cells = [join([data(epoch), " ", mark]) if mark else data(epoch)]
         for key in keys:
             value = row.get(key)
-            cells.append(data(value, duration(value, words)) if key == "seconds" else data(value))
+            shown = number(value)
+            if key == "seconds":
+                shown = duration(value, words)
+            elif key == "lr" and value is not None:
+                shown = setting(float(f"{value:.4g}"))
+            cells.append(data(value, shown))
         rows.append(cells)
     marked = run.epochs.index(run.best_epoch) if run.best_epoch in run.epochs else None
     content = table(

@@ -100,13 +100,19 @@ def metric_data(name: str, value: float | None) -> Html:
 
 
 def setting(value: object) -> str:
-    """A setting as it was given: 0.001 stays 0.001."""
+    """A setting as it was given: 0.001 stays 0.001.
+
+    >>> setting(0.001), setting(2.5e-5), setting("Adam")
+    ('0.001', '2.5×10⁻⁵', 'Adam')
+    """
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, (int, np.integer)):
         return str(int(value)) if abs(int(value)) < 10_000 else number(value)
     if isinstance(value, (float, np.floating)):
-        return _minus(f"{float(value):.10g}")
+        mantissa, _, exponent = f"{float(value):.10g}".partition("e")
+        tens = "×10" + str(int(exponent)).translate(_SUPERSCRIPT) if exponent else ""
+        return _minus(mantissa) + tens if math.isfinite(value) else number(value)
     return str(value)
 
 
