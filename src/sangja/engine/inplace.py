@@ -147,7 +147,9 @@ def past(x: Tensor) -> Tensor:
     return old
 
 
-def inplace(primitive: type[Primitive], name: str, x: Tensor, *others: Any, **static: Any) -> Tensor:
+def inplace(
+    primitive: type[Primitive], name: str, x: Tensor, *others: Any, **static: Any
+) -> Tensor:
     """`x` ← primitive(x, …), in its own memory."""
     check_writable(x, name)
     return write(x, apply(primitive, past(x), *others, **static), name)
