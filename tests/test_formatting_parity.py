@@ -1,4 +1,7 @@
-"""The text of a tensor is repr() of it in PyTorch, but for `torch.`, which becomes `sangja.`."""
+"""The text of a tensor is repr() of it in PyTorch, to the character.
+
+The dtypes are named `torch.…` here, because a longer name would rightly move a line break.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ NAN, INF = math.nan, math.inf
 
 
 def text_of(array, options=None, extra=(), default=FLOAT32):
-    suffixes = array_suffixes(array, f"sangja.{array.dtype}", default, options)
+    suffixes = array_suffixes(array, f"torch.{array.dtype}", default, options)
     return format_array(array, suffixes=[*suffixes, *extra], options=options)
 
 
@@ -35,10 +38,10 @@ def check(array, options=None, default="float32"):
     finally:
         torch.set_default_dtype(torch.float32)
     got = text_of(array, options, default=np.dtype(default))
-    assert got == expected.replace("torch.", "sangja.")
+    assert got == expected
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_array(data):
     dtype = np.dtype(data.draw(st.sampled_from(DTYPES)))
@@ -97,7 +100,7 @@ def test_by_hand(array):
     check(array)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(0, 12), st.integers(20, 90), st.integers(3, 60))
 def test_suffixes_move_to_a_new_line_alike(columns, linewidth, name_length):
     array = np.zeros((2, columns), "float32")
@@ -119,7 +122,7 @@ def test_suffixes_move_to_a_new_line_alike(columns, linewidth, name_length):
             options=options,
         ),
     )
-    assert got == tuple(text.replace("torch.", "sangja.") for text in expected)
+    assert got == expected
 
 
 @pytest.mark.parametrize("value", [2.0, 1234567.891, -3, True, NAN])

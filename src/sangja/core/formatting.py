@@ -38,10 +38,10 @@ class PrintOptions:
     sci_mode: bool | None = None
 
 
-PROFILES: dict[str, PrintOptions] = {
-    "default": PrintOptions(),
-    "short": PrintOptions(precision=2, edgeitems=2),
-    "full": PrintOptions(threshold=math.inf),
+PROFILES: dict[str, dict[str, float]] = {
+    "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
+    "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
+    "full": {"precision": 4, "threshold": math.inf, "edgeitems": 3, "linewidth": 80},
 }
 
 print_options = PrintOptions()
@@ -82,18 +82,20 @@ def set_printoptions(
         "edgeitems": edgeitems,
         "linewidth": linewidth,
     }
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen: dict[str, float] = {}
     if profile is not None:
         if profile not in PROFILES:
             raise ArgumentError(
                 f"set_printoptions has no profile {profile!r}; the profiles are "
                 + ", ".join(f"'{name}'" for name in PROFILES)
             )
-        chosen = {**asdict(PROFILES[profile]), **chosen}
+        chosen.update(PROFILES[profile])
+    chosen.update({name: value for name, value in given.items() if value is not None})
     for name, value in chosen.items():
-        if value is not None and value < 0:
+        if value < 0:
             raise ArgumentError(f"set_printoptions: {name} must not be negative, got {value}")
-    for name, value in {**chosen, "sci_mode": sci_mode}.items():
+    print_options.sci_mode = sci_mode
+    for name, value in chosen.items():
         setattr(print_options, name, value)
 
 

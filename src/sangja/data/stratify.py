@@ -101,8 +101,8 @@ def _fill_gaps(counts: Counts, sizes: Counts) -> None:
     owed = np.zeros(counts.shape, bool)
     for code, rows in enumerate(counts.sum(1)):
         owed[code, largest_first[: int(rows)]] = True
-    for part in largest_first:
-        for code in np.flatnonzero(owed[:, part] & (counts[:, part] == 0)):
+    for part in largest_first.tolist():
+        for code in np.flatnonzero(owed[:, part] & (counts[:, part] == 0)).tolist():
             spare = counts - owed
             donor = int(np.argmax(spare[code]))
             exchanged = int(np.argmax(spare[:, part]))
