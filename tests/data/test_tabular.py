@@ -53,7 +53,8 @@ def prepared(people):
     ("cell", "value"),
     [("1", 1.0), (" -2.5 ", -2.5), ("+.5e-3", 5e-4), ("1,234,567.8", 1234567.8), ("−3", -3.0),
      ("12.5 %", 0.125), ("1,23", None), ("1,2345", None), ("inf", None), ("1e999", None),
-     ("1_0", None), ("0x10", None), ("$5", None), ("٣", None), ("", None), (".", None), ("1 2", None)],
+     ("1_0", None), ("0x10", None), ("$5", None), ("٣", None), ("", None), (".", None),
+     ("1 2", None)],
 )  # fmt: skip
 def test_numbers(cell, value):
     assert parse_number(cell) == value
@@ -288,7 +289,7 @@ def test_rows_without_a_target_are_left_out_and_said(people):
         ("label", [""] * N, "'label' is missing in every row of t.csv"),
         ("label", ["a"] * N, "'label' is 'a' in every row of t.csv: there is nothing to learn"),
         ("label", ["7"] * N, "'label' is '7' in every row of t.csv: there is nothing to learn"),
-        ("label", ["a", "b", "b"] * 3 + [""] * 11, "has 9 rows with a value of 'label'; at least 10"),
+        ("label", ["a", "b", "b"] * 3 + [""] * 11, "has 9 rows with a value of 'label'; at least"),
         ("label", [f"t{i}" for i in range(N)], "text with 20 different values in 20 rows"),
         ("label", [*range(N - 1), "high"], "column 'label', line 21: 'high' is not a number"),
     ],
