@@ -1,3 +1,55 @@
 """`sangja.special`: special functions, under PyTorch's names."""
 
-__all__: list[str] = []
+from sangja.ops.activation import (
+    log_softmax,
+    softmax,
+)
+from sangja.ops.activation import (
+    sigmoid as expit,
+)
+from sangja.ops.exponential import (
+    exp2,
+    expm1,
+    log1p,
+    xlogy,
+)
+from sangja.ops.rounding import (
+    round,
+)
+from sangja.ops.special import (
+    digamma,
+    erf,
+    erfc,
+    erfinv,
+    logit,
+    polygamma,
+)
+from sangja.ops.special import (
+    digamma as psi,
+)
+from sangja.ops.special import (
+    lgamma as gammaln,
+)
+from sangja.ops.trigonometry import (
+    sinc,
+)
+
+__all__ = [
+    "digamma",
+    "erf",
+    "erfc",
+    "erfinv",
+    "exp2",
+    "expit",
+    "expm1",
+    "gammaln",
+    "log1p",
+    "log_softmax",
+    "logit",
+    "polygamma",
+    "psi",
+    "round",
+    "sinc",
+    "softmax",
+    "xlogy",
+]

@@ -3,6 +3,7 @@
     SangjaError
     ├── ShapeError            RuntimeError         shapes that do not fit each other
     ├── DTypeError            RuntimeError         a dtype that the operation cannot take
+    ├── DivisionError         RuntimeError         an integer divided by 0
     ├── ArgumentError         ValueError           an argument out of its range
     ├── ArgumentTypeError     TypeError            an argument of the wrong kind
     │   └── OperandError      TypeError            an operand an operator cannot take
@@ -38,6 +39,10 @@ class ShapeError(SangjaError, RuntimeError):
 
 class DTypeError(SangjaError, RuntimeError):
     """A dtype that the operation cannot take."""
+
+
+class DivisionError(SangjaError, RuntimeError, ZeroDivisionError):
+    """An integer divided by 0; also Python's `ZeroDivisionError`."""
 
 
 class ArgumentError(SangjaError, ValueError):
