@@ -34,10 +34,21 @@ from sangja.engine import (
     set_grad_enabled,
 )
 from sangja.ops import methods as _methods  # gives Tensor its methods
+from sangja.ops.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from sangja.ops.create import arange, from_numpy, full, ones, tensor, zeros
 from sangja.ops.elementwise import add, exp, log, multiply, negative, subtract, tanh, where
 from sangja.ops.elementwise import multiply as mul
+from sangja.ops.embedding import embedding
 from sangja.ops.linalg import matmul
+from sangja.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from sangja.ops.pool import max_pool1d, max_pool2d, max_pool3d
 from sangja.ops.reduce import mean, sum
 from sangja.ops.shape import permute, reshape, t, transpose
 
