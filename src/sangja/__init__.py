@@ -33,17 +33,8 @@ from sangja.engine import (
     no_grad,
     set_grad_enabled,
 )
-from sangja.ops import methods as _methods  # gives Tensor its methods
-from sangja.ops.activation import (
-    celu,
-    log_softmax,
-    prelu,
-    relu,
-    selu,
-    sigmoid,
-    softmax,
-    threshold,
-)
+from sangja.ops import methods as _methods
+from sangja.ops.activation import celu, log_softmax, prelu, relu, selu, sigmoid, softmax, threshold
 from sangja.ops.bitwise import (
     bitwise_and,
     bitwise_left_shift,
@@ -64,8 +55,8 @@ from sangja.ops.comparison import (
     fmin,
     greater,
     greater as gt,
-    greater_equal as ge,
     greater_equal,
+    greater_equal as ge,
     isclose,
     isfinite,
     isinf,
@@ -74,45 +65,54 @@ from sangja.ops.comparison import (
     isposinf,
     less,
     less as lt,
-    less_equal as le,
     less_equal,
+    less_equal as le,
     logical_and,
     logical_not,
     logical_or,
     logical_xor,
     maximum,
     minimum,
-    not_equal as ne,
     not_equal,
+    not_equal as ne,
     signbit,
+)
+from sangja.ops.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
 )
 from sangja.ops.create import arange, from_numpy, full, ones, tensor, zeros
 from sangja.ops.elementwise import (
-    absolute as abs,
     absolute,
+    absolute as abs,
     add,
     addcdiv,
     addcmul,
-    divide as div,
     divide,
+    divide as div,
     divide as true_divide,
     floor_divide,
     fmod,
     lerp,
-    multiply as mul,
     multiply,
-    negative as neg,
+    multiply as mul,
     negative,
+    negative as neg,
     positive,
     reciprocal,
     remainder,
     rsub,
-    sign as sgn,
     sign,
-    subtract as sub,
+    sign as sgn,
     subtract,
+    subtract as sub,
     where,
 )
+from sangja.ops.embedding import embedding
 from sangja.ops.exponential import (
     exp,
     exp2,
@@ -120,9 +120,9 @@ from sangja.ops.exponential import (
     float_power,
     hypot,
     log,
-    log10,
     log1p,
     log2,
+    log10,
     logaddexp,
     logaddexp2,
     pow,
@@ -132,6 +132,8 @@ from sangja.ops.exponential import (
     xlogy,
 )
 from sangja.ops.linalg import matmul
+from sangja.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from sangja.ops.pool import max_pool1d, max_pool2d, max_pool3d
 from sangja.ops.reduce import mean, sum
 from sangja.ops.rounding import (
     ceil,
@@ -141,34 +143,26 @@ from sangja.ops.rounding import (
     heaviside,
     nan_to_num,
     round,
-    trunc as fix,
     trunc,
+    trunc as fix,
 )
 from sangja.ops.shape import permute, reshape, t, transpose
-from sangja.ops.special import (
-    digamma,
-    erf,
-    erfc,
-    erfinv,
-    lgamma,
-    logit,
-    polygamma,
-)
+from sangja.ops.special import digamma, erf, erfc, erfinv, lgamma, logit, polygamma
 from sangja.ops.trigonometry import (
     acos,
     acos as arccos,
     acosh,
     acosh as arccosh,
-    asin as arcsin,
     asin,
-    asinh as arcsinh,
+    asin as arcsin,
     asinh,
-    atan as arctan,
+    asinh as arcsinh,
     atan,
-    atan2 as arctan2,
+    atan as arctan,
     atan2,
-    atanh as arctanh,
+    atan2 as arctan2,
     atanh,
+    atanh as arctanh,
     cos,
     cosh,
     deg2rad,

@@ -2,10 +2,8 @@
 
 from sangja.ops.activation import (
     log_softmax,
-    softmax,
-)
-from sangja.ops.activation import (
     sigmoid as expit,
+    softmax,
 )
 from sangja.ops.exponential import (
     exp2,
@@ -18,17 +16,13 @@ from sangja.ops.rounding import (
 )
 from sangja.ops.special import (
     digamma,
+    digamma as psi,
     erf,
     erfc,
     erfinv,
+    lgamma as gammaln,
     logit,
     polygamma,
-)
-from sangja.ops.special import (
-    digamma as psi,
-)
-from sangja.ops.special import (
-    lgamma as gammaln,
 )
 from sangja.ops.trigonometry import (
     sinc,

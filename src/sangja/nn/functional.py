@@ -27,26 +27,58 @@ from sangja.ops.activation import (
     tanhshrink,
     threshold,
 )
-from sangja.ops.trigonometry import (
-    tanh,
+from sangja.ops.classification import cross_entropy, nll_loss
+from sangja.ops.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
 )
+from sangja.ops.embedding import embedding, one_hot
+from sangja.ops.layers import linear
+from sangja.ops.loss import mse_loss
+from sangja.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from sangja.ops.pool import max_pool1d, max_pool2d, max_pool3d
+from sangja.ops.trigonometry import tanh
 
 __all__ = [
+    "batch_norm",
     "celu",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "cross_entropy",
     "elu",
+    "embedding",
     "gelu",
     "glu",
+    "group_norm",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "instance_norm",
+    "layer_norm",
     "leaky_relu",
+    "linear",
     "log_softmax",
     "logsigmoid",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "mish",
+    "mse_loss",
+    "nll_loss",
+    "one_hot",
     "prelu",
     "relu",
     "relu6",
+    "rms_norm",
     "selu",
     "sigmoid",
     "silu",

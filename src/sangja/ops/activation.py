@@ -13,8 +13,7 @@ from typing import Any
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.core.shapes import normalize_dim
-from sangja.engine import Primitive, Tensor, apply, unary
-from sangja.engine import inplace as write_into
+from sangja.engine import Primitive, Tensor, apply, inplace as write_into, unary
 from sangja.engine.structure import Cast
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.comparison import clamp_max

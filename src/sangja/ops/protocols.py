@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from sangja.core import dtypes
-from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, GradientError, SangjaError
+from sangja.core.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DTypeError,
+    GradientError,
+    SangjaError,
+)
 from sangja.core.formatting import format_tensor
 from sangja.core.shapes import normalize_dim
 from sangja.engine import Tensor, apply, wrap
