@@ -122,14 +122,16 @@ class Sequential(Numbered):
     def __add__(self, other: Any) -> Any:
         if not isinstance(other, Sequential):
             raise ArgumentError(
-                f"add operator supports only objects of Sequential class, but {type(other)} is given."
+                f"add operator supports only objects of Sequential class, but {type(other)} "
+                "is given."
             )
         return Sequential(*self, *other)
 
     def __iadd__(self, other: Any) -> Any:
         if not isinstance(other, Sequential):
             raise ArgumentError(
-                f"add operator supports only objects of Sequential class, but {type(other)} is given."
+                f"add operator supports only objects of Sequential class, but {type(other)} "
+                "is given."
             )
         return self.extend(other)
 
@@ -387,7 +389,8 @@ class ParameterDict(Module):
         return key, self.pop(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default
+        """The value of this name, or `default` if there is none."""
+        return getattr(self, key) if key in self else default
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> Any:
         """A dictionary with these names, all of one value."""

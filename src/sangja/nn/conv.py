@@ -95,7 +95,7 @@ class ConvNd(Module):
         if self.padding == "valid":
             return (0,) * (2 * self.ndim)
         if self.padding == "same":
-            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size)]
+            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
             sides = [(t // 2, t - t // 2) for t in totals]
         else:
             sides = [(p, p) for p in self.padding]
@@ -264,13 +264,15 @@ class TransposedConvolution(ConvNd):
             + 1
             for d in range(n)
         ]
-        largest = [low + step - 1 for low, step in zip(smallest, self.stride)]
-        if any(not a <= size <= b for size, a, b in zip(output_size, smallest, largest)):
+        largest = [low + step - 1 for low, step in zip(smallest, self.stride, strict=True)]
+        if any(
+            not a <= size <= b for size, a, b in zip(output_size, smallest, largest, strict=True)
+        ):
             raise ArgumentError(
                 f"requested an output size of {output_size}, but valid sizes range from {smallest} "
                 f"to {largest} (for an input of {list(input.shape[lead:])})"
             )
-        return tuple(size - low for size, low in zip(output_size, smallest))
+        return tuple(size - low for size, low in zip(output_size, smallest, strict=True))
 
 
 class ConvTranspose1d(TransposedConvolution):

@@ -17,6 +17,10 @@ class LazyModuleMixin:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.hold_until_ready()
+
+    def hold_until_ready(self) -> None:
+        """Have the shapes found before the first call, or taken from the values loaded."""
         self.__dict__["_lazy_handle"] = self.register_forward_pre_hook(  # type: ignore[attr-defined]
             make_ready, with_kwargs=True
         )

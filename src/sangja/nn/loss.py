@@ -89,7 +89,7 @@ class HuberLoss(Loss):
 
 
 class NLLLoss(WeightedLoss):
-    """−weight[y] · x[y], for log-probabilities x (N, C, …) and classes y (N, …); a weighted mean."""
+    """−weight[y] · x[y], for log-probabilities x (N, C, …), classes y (N, …); a weighted mean."""
 
     def __init__(
         self,

@@ -53,8 +53,8 @@ class Parameter(Tensor):
 
 
 class Buffer(Tensor):
-    """A tensor that a module keeps but does not learn, such as a running mean. `persistent`: whether
-    it is part of the `state_dict()`."""
+    """A tensor that a module keeps but does not learn, such as a running mean. `persistent`:
+    whether it is part of the `state_dict()`."""
 
     __slots__ = ()
 

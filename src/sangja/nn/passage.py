@@ -101,6 +101,7 @@ def as_grads(changed: Any, before: Grads, what: str, name: str) -> Grads:
     after = changed if isinstance(changed, tuple) else (changed,)
     if len(after) != len(before):
         raise GradientError(
-            f"{what} returned an invalid number of {name}, got {len(after)}, but expected {len(before)}"
+            f"{what} returned an invalid number of {name}, got {len(after)}, but expected "
+            f"{len(before)}"
         )
     return after

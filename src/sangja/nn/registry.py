@@ -94,7 +94,8 @@ class Registry:
                 continue
             if value is not None and not (kind == "buffer" and isinstance(value, Tensor)):
                 raise ArgumentTypeError(
-                    f"cannot assign '{typename(value)}' as {kind} '{name}' ({wanted} or None expected)"
+                    f"cannot assign '{typename(value)}' as {kind} '{name}' "
+                    f"({wanted} or None expected)"
                 )
             table[name] = value  # type: ignore[index]
             return

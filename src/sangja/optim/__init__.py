@@ -3,3 +3,10 @@
 from sangja.optim.adam import Adam, AdamW
 from sangja.optim.optimizer import Optimizer
 from sangja.optim.sgd import SGD
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+]

@@ -26,8 +26,8 @@ class Adam(Optimizer):
     """p ← p − lr · m̂ / (√v̂ + ε), m and v being running means of g and g²:
 
     m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ).
-    g has weight_decay · p added, or with `decoupled_weight_decay` p shrinks first (AdamW). `amsgrad`
-    takes the largest v so far. Kingma and Ba, 2014; Reddi et al., 2018.
+    g has weight_decay · p added, or with `decoupled_weight_decay` p shrinks first (AdamW).
+    `amsgrad` takes the largest v so far. Kingma and Ba, 2014; Reddi et al., 2018.
     """
 
     def __init__(

@@ -58,8 +58,8 @@ def with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
 class Optimizer:
     """Base of all optimizers: `step()` moves every parameter that has a gradient.
 
-    `params`: tensors, (name, tensor) pairs, or groups: dictionaries with `params` and settings of their
-    own. A subclass gives `defaults` and `update_parameter`; or it overrides `step`.
+    `params`: tensors, (name, tensor) pairs, or groups: dictionaries with `params` and settings of
+    their own. A subclass gives `defaults` and `update_parameter`; or it overrides `step`.
     """
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
@@ -143,8 +143,8 @@ class Optimizer:
         params = param_group["params"]
         if isinstance(params, set):
             raise ArgumentTypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering "
-                "of tensors in sets will change between runs. Please use a list instead."
+                "optimizer parameters need to be organized in ordered collections, but the "
+                "ordering of tensors in sets will change between runs. Please use a list instead."
             )
         params = [params] if isinstance(params, Tensor) else list(params)
         names = [p[0] for p in params if isinstance(p, tuple)]
@@ -228,7 +228,8 @@ class Optimizer:
         saved = deepcopy(state_dict["param_groups"])
         if len(saved) != len(self.param_groups):
             raise ArgumentError("loaded state dict has a different number of parameter groups")
-        if any(len(a["params"]) != len(b["params"]) for a, b in zip(self.param_groups, saved)):
+        both = zip(self.param_groups, saved, strict=True)
+        if any(len(mine["params"]) != len(new["params"]) for mine, new in both):
             raise ArgumentError(
                 "loaded state dict contains a parameter group that doesn't match the size of "
                 "optimizer's group"
