@@ -1,6 +1,6 @@
 """sangja (상자, box): deep learning in boxes made of glass. PyTorch's vocabulary and numbers on NumPy."""
 
-from sangja import autograd, linalg, nn, special
+from sangja import autograd, linalg, nn, optim, special
 from sangja.core.dtypes import (
     DType as dtype,
     bool_ as bool,

@@ -13,6 +13,9 @@
     │   ├── InplaceError      RuntimeError         a value kept for the gradient was changed
     │   └── AnomalyError      RuntimeError         a NaN or infinity found by anomaly detection
     ├── StateError            RuntimeError         a state_dict that does not fit its module
+    ├── MissingAttributeError AttributeError       a module without this attribute, or not yet ready
+    ├── ForwardMissingError   NotImplementedError  a module without `forward` was called
+    ├── DuplicateNameError    KeyError             a name that a module cannot give to a member
     ├── OutOfMemoryError      MemoryError          an array too large to allocate
     ├── CheckpointError       RuntimeError         a saved file that cannot be used
     │   ├── DamagedFileError  RuntimeError         … because its bytes changed or end too early
@@ -79,6 +82,20 @@ class AnomalyError(GradientError):
 
 class StateError(SangjaError, RuntimeError):
     """A state_dict that does not fit its module or optimizer."""
+
+
+class MissingAttributeError(SangjaError, AttributeError):
+    """A module has no attribute, parameter, buffer or child of this name, or cannot have one yet."""
+
+
+class ForwardMissingError(SangjaError, NotImplementedError):
+    """A module without `forward` was called."""
+
+
+class DuplicateNameError(SangjaError, KeyError):
+    """A name that cannot be given to a parameter, buffer or child."""
+
+    __str__ = Exception.__str__  # KeyError would show the text in quotes
 
 
 class OutOfMemoryError(SangjaError, MemoryError):

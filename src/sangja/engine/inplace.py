@@ -8,13 +8,14 @@ every other view works its own out anew when asked (`tensor.refresh`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from sangja.core import dtypes
 from sangja.core.errors import DTypeError, GradientError, ShapeError
-from sangja.engine.apply import apply, remember
+from sangja.engine.apply import apply, quiet, remember
 from sangja.engine.mode import MODE
 from sangja.engine.primitive import Primitive
 from sangja.engine.structure import broadcast_to, fit
@@ -179,3 +180,22 @@ def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
     if source.array.shape != x.array.shape:
         source = broadcast_to(source, x.array.shape)
     return overwrite(x, source, "copy_")
+
+
+def overwritten(x: Tensor, name: str) -> Tensor:
+    """Count a write that was made straight into `x.array`, outside of differentiation."""
+    version_of(x).bump(name)
+    return x
+
+
+def update(
+    rule: Callable[..., None], written: tuple[Tensor, ...], read: tuple[Tensor, ...], **static: Any
+) -> None:
+    """Run `rule(*arrays, **static)`, which changes the arrays of `written` in place and reads those
+    of `read`, unrecorded: how optimizers move parameters and their state."""
+    quiet.run(rule, *[x.array for x in written], *[x.array for x in read], **static)
+    for x in written:
+        version_of(x).bump(rule.__name__)
+    watch = MODE.get().watch
+    if watch is not None:
+        watch(rule, written + read, static, written)
