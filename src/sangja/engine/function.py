@@ -11,6 +11,7 @@ from sangja.core.errors import ArgumentTypeError, FreedGraphError, GradientError
 from sangja.engine.apply import Pick, array_of, remember
 from sangja.engine.mode import MODE, ModeGuard
 from sangja.engine.primitive import Primitive
+from sangja.engine.structure import can_sum_to
 from sangja.engine.tensor import RESULTS, Tensor, share, version_of, wrap
 
 
@@ -102,7 +103,7 @@ def call_backward(g: Any, context: Context, function: Any, shapes: Any, needs: A
                 f"function {name}Backward returned a {type(d).__name__} as gradient {i}; expected a "
                 "Tensor or None"
             )
-        if d.array.shape != shape and np.broadcast_shapes(d.array.shape, shape) != d.array.shape:
+        if not can_sum_to(d.array.shape, shape):
             raise ShapeError(
                 f"Function {name}Backward returned an invalid gradient at index {i} - got "
                 f"{list(d.array.shape)} but expected shape compatible with {list(shape)}"
@@ -219,16 +220,32 @@ def history(x: Tensor) -> Tensor:
     return x if x._node is None else old
 
 
+class OnlyOnce(Function):
+    """Passes a gradient on that must not be differentiated: `anchor` is why it would be."""
+
+    @staticmethod
+    def forward(ctx: Context, anchor: Tensor, d: Tensor) -> Tensor:  # type: ignore[override]
+        return d
+
+    @staticmethod
+    def backward(ctx: Context, *grad_outputs: Any) -> Any:
+        raise GradientError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )
+
+
 def once_differentiable(backward: Any) -> Any:
     """Decorator for a `backward` written with NumPy: differentiating it again is refused."""
 
     @functools.wraps(backward)
     def wrapper(ctx: Context, *grads: Any) -> Any:
-        if any(isinstance(d, Tensor) and d._requires_grad for d in grads) and MODE.get().grad:
-            raise GradientError(
-                "trying to differentiate twice a function that was marked with @once_differentiable"
-            )
         with ModeGuard(grad=False):
-            return backward(ctx, *grads)
+            found = backward(ctx, *grads)
+        anchors = [d for d in grads if isinstance(d, Tensor) and d._requires_grad]
+        if not anchors or not MODE.get().grad:
+            return found
+        several = found if isinstance(found, tuple) else (found,)
+        guarded = tuple(None if d is None else OnlyOnce.apply(anchors[0], d) for d in several)
+        return guarded if isinstance(found, tuple) else guarded[0]
 
     return wrapper

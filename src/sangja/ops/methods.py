@@ -43,6 +43,10 @@ METHODS: dict[str, Callable[..., Any]] = {
 }
 METHODS |= {name: getattr(protocols, name) for name in protocols.__all__}
 
+PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
+    "retains_grad": hooks.retains_grad,
+}
+
 # In place: `x.add_(y)` computes add(x, y) and writes it into x.
 INPLACE = ("add", "sub", "mul", "div", "neg", "exp", "log", "tanh")
 
@@ -98,6 +102,8 @@ def bind() -> None:
     """Give `Tensor` its methods."""
     for name, function in METHODS.items():
         setattr(Tensor, name, function)
+    for name, function in PROPERTIES.items():
+        setattr(Tensor, name, property(function))
     for name in INPLACE:
         setattr(Tensor, name + "_", inplace_of(METHODS[name], name + "_"))
     for name, primitive in OPERATORS.items():
