@@ -318,9 +318,9 @@ class Sign(Primitive):
     """z = −1, 0 or 1 as x is below, at or above 0; its slope is 0 wherever it has one"""
 
     def forward(xp, x):
-        if x.dtype.kind == "f":
-            return xp.nan_to_num(xp.sign(x), copy=False)  # the sign of nan is 0
-        return xp.array(x) if x.dtype.kind == "b" else xp.sign(x)
+        if x.dtype.kind == "b":
+            return xp.array(x)
+        return xp.subtract(x > 0, x < 0, dtype=x.dtype)  # the sign of nan is 0
 
     def dx(g):
         return zeros(g)
