@@ -29,7 +29,7 @@ def along(name):
             case(t(2, 3, 4), dim=-2),
             case(t(), 0),
             case(t(0, 3), 0),
-            case(t(2, 3, dtype="int64"), 1, dtype="@float32"),
+            case(t(2, 3, dtype="int64"), 1, dtype="@float64"),
             case(t(2, 3, low=500, high=900), 1),
         ],
         tolerance=2,

@@ -101,7 +101,6 @@ ROWS = [
             case(t(3), 1.0, -1.0),
         ],
         dtypes=NUMBERS,
-        elementwise=True,
         special=(0.0, 1.0, np.inf, np.nan),
         errors=[
             raises(RuntimeError, "At least one of 'min' or 'max' must not be None", t(3)),

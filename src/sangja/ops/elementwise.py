@@ -128,14 +128,13 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 
 def scaled(input: Any, other: Any, alpha: Any) -> Any:
     """α·y for `add` and `subtract`. A fraction of integers is refused with `DTypeError`."""
-    if isinstance(alpha, float):
-        tensors = [x.array for x in (input, other) if isinstance(x, Tensor)]
-        if dtypes.result_dtype(tensors).kind in "iub":
-            raise DTypeError(
-                "For integral input tensors, argument alpha must not be a floating point number; "
-                f"got alpha={alpha}. Convert a tensor with .float() first"
-            )
-    return multiply(other, alpha)
+    dtype = dtypes.result_dtype([x.array for x in (input, other) if isinstance(x, Tensor)])
+    if isinstance(alpha, float) and dtype.kind in "iub":
+        raise DTypeError(
+            "For integral input tensors, argument alpha must not be a floating point number; "
+            f"got alpha={alpha}. Convert a tensor with .float() first"
+        )
+    return multiply(other, bool(alpha) if dtype.kind == "b" else alpha)
 
 
 def multiply(input: Any, other: Any) -> Tensor:
