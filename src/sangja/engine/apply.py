@@ -75,7 +75,8 @@ def apply(primitive: type[Primitive], *inputs: Any, **static: Any) -> Any:
     if dtype is None:
         return quiet.run(primitive.forward, np, *arrays, **static)
     if primitive.promotes and dtype_count != 1:
-        if dtype_count != NUMBERS + 1 or not plain_numbers(arrays, dtype):
+        whole = primitive.floats and dtype.kind not in "fc"
+        if whole or dtype_count != NUMBERS + 1 or not plain_numbers(arrays, dtype):
             arrays = promote(primitive, arrays)
     elif primitive.floats and dtype.kind not in "fc":
         arrays = [a.astype(settings.default_dtype) for a in arrays]
