@@ -209,6 +209,7 @@ from sangja.ops.pick import (
     take_along_dim,
 )
 from sangja.ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
+from sangja.ops.protocols import clone, detach, is_complex, is_floating_point, numel
 from sangja.ops.reduce import mean, sum
 from sangja.ops.rounding import (
     ceil,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ShapeError
-from sangja.core.shapes import normalize_dim, normalize_dims
+from sangja.core.shapes import normalize_dim, normalize_dims, shape_from
 from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.shape import flatten, reshape, transpose
@@ -64,7 +64,7 @@ class Fold(Primitive):
         return apply(Unfold, g, dim=dim, size=size, step=step)
 
 
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Any, *args: Any, dims: Any = None) -> Any:
     """z = x in reverse order along `dims`.
 
     >>> import sangja
@@ -72,10 +72,8 @@ def flip(input: Any, *dims: Any) -> Any:
     tensor([2, 1, 0])
     """
     x = input if isinstance(input, np.ndarray) else as_tensor(input)
-    wanted = tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
-    if not wanted:
-        return apply(Flip, x, dims=())
-    return apply(Flip, x, dims=normalize_dims(wanted, x.ndim))
+    wanted = shape_from(args if dims is None else (dims,))
+    return apply(Flip, x, dims=normalize_dims(wanted, x.ndim) if wanted else ())
 
 
 def fliplr(input: Any) -> Tensor:

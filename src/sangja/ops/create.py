@@ -376,6 +376,8 @@ def linspace(
 def spaced(start: Any, end: Any, steps: int, dtype: np.dtype[Any], name: str) -> Array:
     """The numbers of `linspace`: from the start in the first half, from the end in the second. In
     float32 the distance is rounded and each number computed by one multiply-add, as PyTorch does."""
+    if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool):
+        raise ArgumentTypeError(f"{name}(): steps must be int, not {type(steps).__name__}")
     if steps < 0:
         raise ShapeError(f"{name}: number of steps must be non-negative, got {steps}")
     for end_point in (start, end):

@@ -203,8 +203,8 @@ def block_diag(*tensors: Any) -> Tensor:
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """The coordinates of a grid: z_k[i₀, i₁, …] = x_k[i_k]; with "xy" the first two dimensions are
-    exchanged.
+    """The coordinates of a grid: z_k[i₀, i₁, …] = x_k[i_k]; with "xy" the first two dimensions of
+    the grid are exchanged.
 
     >>> import sangja
     >>> a, b = sangja.meshgrid(sangja.arange(2), sangja.arange(3), indexing="ij")
@@ -237,7 +237,6 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
         grids.append(broadcast_to(column, shape))
     if swap:
         grids[:2] = grids[1::-1]
-        grids = [transpose(grid, 0, 1) for grid in grids]
     return tuple(grids)
 
 

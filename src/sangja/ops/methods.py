@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sangja.core.errors import OperandError
-from sangja.engine import Primitive, Tensor, backward, binary, copy_, hooks
+from sangja.engine import Primitive, Tensor, backward, binary, copy_, hooks, rearrange
 from sangja.engine.inplace import check_writable, past, write
 from sangja.ops import (
     activation,
@@ -403,6 +403,9 @@ INPLACE = [
     "rad2deg",
 ]
 
+# In place without a write: `x.t_()` is x itself, seen in another shape.
+REARRANGE = "squeeze unsqueeze transpose swapaxes swapdims t".split()
+
 OPERATORS: dict[str, type[Primitive]] = {
     "add": elementwise.Add,
     "sub": elementwise.Subtract,
@@ -465,6 +468,18 @@ def inplace_of(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return operate
 
 
+def rearranging(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """`x.name(…)`: x becomes the view `function(x, …)` of itself."""
+
+    @functools.wraps(function)
+    def operate(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return rearrange(x, lambda old: function(old, *args, **kwargs), name)
+
+    operate.__name__ = operate.__qualname__ = name
+    operate.__doc__ = f"`{name.rstrip('_')}` in place."
+    return operate
+
+
 def bind() -> None:
     """Give `Tensor` its methods."""
     for name, function in METHODS.items():
@@ -473,6 +488,8 @@ def bind() -> None:
         setattr(Tensor, name, property(function))
     for name in INPLACE:
         setattr(Tensor, name + "_", inplace_of(METHODS[name], name + "_"))
+    for name in REARRANGE:
+        setattr(Tensor, name + "_", rearranging(METHODS[name], name + "_"))
     for name, primitive in OPERATORS.items():
         setattr(Tensor, f"__{name}__", operator_of(primitive, f"__{name}__"))
         setattr(Tensor, f"__r{name}__", reflected_of(primitive, f"__r{name}__"))

@@ -84,6 +84,8 @@ def along(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
 def whole_index(index: Any, name: str) -> Tensor:
     """The argument `index` as a tensor of int64 or int32."""
     found = as_tensor(np.asarray(index) if isinstance(index, (list, tuple)) else index, "index")
+    if not found.array.size:
+        return found if found.array.dtype.kind == "i" else as_tensor(found.array.astype(np.int64))
     if found.array.dtype not in (np.int64, np.int32):
         raise DTypeError(f"{name}(): Expected dtype int64 or int32 for index, got {found.dtype}")
     return found
@@ -94,8 +96,8 @@ def check_range(index: Tensor, n: int, dim: int, name: str, negative: bool = Fal
     if not index.array.size:
         return
     low, high = int(index.array.min()), int(index.array.max())
-    wrong = low if low < (-n if negative else 0) else high
-    if wrong is low or high >= n:
+    if low < (-n if negative else 0) or high >= n:
+        wrong = high if high >= n else low
         raise OutOfRangeError(
             f"{name}(): index {wrong} is out of bounds for dimension {dim} with size {n}"
         )

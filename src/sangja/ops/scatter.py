@@ -49,34 +49,45 @@ class Scatter(Primitive):
 
 class ScatterReduce(Primitive):
     """z = x, every element multiplied with (or the largest, the smallest of) itself and the values
-    that the index sends to it"""
+    that the index sends to it; without `include_self` the values alone count there"""
 
-    def forward(xp, x, index, values, *, dim, reduce):
+    def forward(xp, x, index, values, *, dim, reduce, include_self):
         z = xp.array(x)
-        UFUNCS[reduce].at(z, along(xp, index, dim), values)
+        places = along(xp, index, dim)
+        if not include_self:
+            z[places] = neutral(reduce, x.dtype)
+        UFUNCS[reduce].at(z, places, values)
         return z
 
-    def dall(g, x, index, values, out, dim, reduce):
+    def dall(g, x, index, values, out, dim, reduce, include_self):
         if reduce == "prod":
-            return product_gradients(g, x, index, values, dim)
-        kept, chosen = x == out, values == apply(Gather, out, index, dim=dim)
-        shared = g / added(
-            kept * 1.0, index, chosen * 1.0, dim
-        )  # evenly among those that are equal
-        return kept * shared, None, chosen * apply(Gather, shared, index, dim=dim)
+            dx, dvalues = product_gradients(g, x, index, values, out, dim, include_self)
+        else:
+            # Evenly among all that are equal to the result. PyTorch counts x among them also where
+            # `include_self` leaves it out.
+            kept, chosen = x == out, values == apply(Gather, out, index, dim=dim)
+            shared = g / added(kept * 1.0, index, chosen * 1.0, dim)
+            dx, dvalues = kept * shared, chosen * apply(Gather, shared, index, dim=dim)
+        if not include_self:
+            dx = apply(Scatter, dx, index, 0.0, dim=dim, accumulate=False)
+        return dx, None, dvalues
 
 
-def product_gradients(g: Any, x: Any, index: Any, values: Any, dim: int) -> Any:
-    """The derivative of a product by each factor: the product of the others. Where one of those is 0 it
-    is 0, else the product of all that are not 0, divided by the factor unless that is itself 0."""
-    zero_x, zero = x == 0, values == 0
-    safe_x, safe = choose(zero_x, 1.0, x), choose(zero, 1.0, values)
-    product = apply(ScatterReduce, safe_x, index, safe, dim=dim, reduce="prod")
-    zeros = added(zero_x * 1.0, index, zero * 1.0, dim)
-    dx = choose(zeros - zero_x * 1.0 == 0, g * product / safe_x, 0.0)
-    others = apply(Gather, zeros, index, dim=dim) - zero * 1.0
-    dvalues = choose(others == 0, apply(Gather, g * product, index, dim=dim) / safe, 0.0)
-    return dx, None, dvalues
+def product_gradients(
+    g: Any, x: Any, index: Any, values: Any, out: Any, dim: int, include_self: bool
+) -> tuple[Any, Any]:
+    """The derivative of a product by each factor: the product of the others. That is the result divided
+    by the factor; for the only 0 among the values, the product with 1 in its place."""
+    static = {"dim": dim, "reduce": "prod", "include_self": include_self}
+    safe_x = choose(x == 0, 1.0, x)
+    dx = g * apply(ScatterReduce, safe_x, index, values, **static) / safe_x
+    zero = values == 0
+    zeros = apply(Gather, added(x * 0.0, index, zero * 1.0, dim), index, dim=dim)
+    alone = zero & (zeros == 1)
+    others = apply(ScatterReduce, x, index, choose(alone, 1.0, values), **static)
+    without = apply(Gather, g * others, index, dim=dim)
+    quotient = apply(Gather, g * out, index, dim=dim) / choose(zero, 1.0, values)
+    return dx, choose(alone, without, quotient)
 
 
 def added(x: Any, index: Any, values: Any, dim: int) -> Any:
@@ -136,9 +147,9 @@ def scatter_reduce(
         )
     x, places = as_tensor(input), whole_index(index, "scatter_reduce")
     start = x
-    if not include_self:
-        start = scatter(x, dim, places, neutral(reduce, x.array.dtype))
-    z = scattered(start, dim, places, src, reduce, "scatter_reduce")
+    if not include_self and reduce in ("sum", "mean"):
+        start = scatter(x, dim, places, 0)
+    z = scattered(start, dim, places, src, reduce, "scatter_reduce", include_self)
     if reduce != "mean":
         return z
     one = full_like(x, 1, x)
@@ -165,7 +176,15 @@ def full_like(like: Tensor, value: Any, typed: Tensor) -> Tensor:
     return as_tensor(np.full(like.array.shape, value, typed.array.dtype))
 
 
-def scattered(input: Any, dim: int, index: Any, src: Any, reduce: str | None, name: str) -> Tensor:
+def scattered(
+    input: Any,
+    dim: int,
+    index: Any,
+    src: Any,
+    reduce: str | None,
+    name: str,
+    include_self: bool = True,
+) -> Tensor:
     """What the scatter functions share: arguments checked, 0-d tensors taken as of one element."""
     x, places = as_tensor(input), whole_index(index, name)
     d = normalize_dim(dim, x.ndim)
@@ -179,12 +198,13 @@ def scattered(input: Any, dim: int, index: Any, src: Any, reduce: str | None, na
     if not x.ndim or not places.ndim:
         flat = reshape(src, src.array.size) if isinstance(src, Tensor) else src
         whole = reshape(x, x.array.size), reshape(places, places.array.size)
-        return reshape(scattered(whole[0], 0, whole[1], flat, reduce, name), x.array.shape)
+        return reshape(scattered(whole[0], 0, whole[1], flat, reduce, name, include_self), x.array.shape)
     if reduce in (None, "add", "sum", "mean"):
         return apply(Scatter, x, places, src, dim=d, accumulate=reduce is not None)
     part = src[tuple(slice(n) for n in places.array.shape)]
     kind = "prod" if reduce == "multiply" else reduce
-    return apply(ScatterReduce, x, places, part, dim=d, reduce=kind)
+    static = {"dim": d, "reduce": kind, "include_self": include_self}
+    return apply(ScatterReduce, x, places, part, **static)
 
 
 def check_source(x: Tensor, index: Tensor, src: Tensor, name: str) -> None:
