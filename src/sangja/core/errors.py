@@ -3,6 +3,7 @@
     SangjaError
     ├── ShapeError            RuntimeError         shapes that do not fit each other
     ├── DTypeError            RuntimeError         a dtype that the operation cannot take
+    ├── DeviceError           RuntimeError         a device that does not exist or is not there
     ├── ArgumentError         ValueError           an argument out of its range
     ├── ArgumentTypeError     TypeError            an argument of the wrong kind
     │   └── OperandError      TypeError            an operand an operator cannot take
@@ -38,6 +39,10 @@ class ShapeError(SangjaError, RuntimeError):
 
 class DTypeError(SangjaError, RuntimeError):
     """A dtype that the operation cannot take."""
+
+
+class DeviceError(SangjaError, RuntimeError):
+    """A device that does not exist, or that tensors cannot be put on here."""
 
 
 class ArgumentError(SangjaError, ValueError):
