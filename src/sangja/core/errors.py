@@ -4,6 +4,7 @@
     ├── ShapeError            RuntimeError         shapes that do not fit each other
     ├── DTypeError            RuntimeError         a dtype that the operation cannot take
     ├── DivisionError         RuntimeError         an integer divided by 0
+    ├── DeviceError           RuntimeError         a device that does not exist or is not there
     ├── ArgumentError         ValueError           an argument out of its range
     ├── ArgumentTypeError     TypeError            an argument of the wrong kind
     │   └── OperandError      TypeError            an operand an operator cannot take
@@ -46,6 +47,10 @@ class DTypeError(SangjaError, RuntimeError):
 
 class DivisionError(SangjaError, RuntimeError, ZeroDivisionError):
     """An integer divided by 0; also Python's `ZeroDivisionError`."""
+
+
+class DeviceError(SangjaError, RuntimeError):
+    """A device that does not exist, or that tensors cannot be put on here."""
 
 
 class ArgumentError(SangjaError, ValueError):
