@@ -4,6 +4,7 @@
     ├── ShapeError            RuntimeError         shapes that do not fit each other
     ├── DTypeError            RuntimeError         a dtype that the operation cannot take
     ├── ArgumentError         ValueError           an argument out of its range
+    │   └── SamplingError     … and RuntimeError   a parameter that no random number can have
     ├── ArgumentTypeError     TypeError            an argument of the wrong kind
     │   └── OperandError      TypeError            an operand an operator cannot take
     ├── OutOfRangeError       IndexError           an index, a dimension or a label out of range
@@ -42,6 +43,10 @@ class DTypeError(SangjaError, RuntimeError):
 
 class ArgumentError(SangjaError, ValueError):
     """An argument out of its range."""
+
+
+class SamplingError(ArgumentError, RuntimeError):
+    """A parameter that no distribution has (PyTorch raises RuntimeError for it)."""
 
 
 class ArgumentTypeError(SangjaError, TypeError):
