@@ -1,33 +1,34 @@
 """The visible random state: PyTorch's CPU generator on NumPy, bit for bit.
 
-MT19937 gives 32-bit words; everything else is arithmetic on them. "u24" is the low 24 bits of a word
-times 2⁻²⁴, "u53" the low 53 bits of two words (high word first) times 2⁻⁵³. "fma" rounds once.
+MT19937 gives 32-bit words; everything else is arithmetic on them. "u24" is the low 24 bits of a
+word times 2⁻²⁴, "u53" the low 53 bits of two words (high word first) times 2⁻⁵³. "fma" rounds once.
 
     sampler             recipe                                                        bit-equal for
     rand, uniform       fma(u, high − low, low), u24 (f16, f32) or u53 (f64);         f16 f32 f64
                         what rounds up to `high` becomes `low`
     normal, n ≥ 16      Box–Muller in blocks of 16 (`backend/normals.py`)             f16 f32 f64
     normal, n < 16      Box–Muller by pairs of u53, the second kept for the next      f16 f32 f64
-    integers            word mod range; two words from a range of 2²⁸ on              ints, bool, floats
-    permutation         forward Fisher–Yates, word mod (n − i)                        any
+    integers            word mod range; two words from a range of 2²⁸ on              all
+    permutation         forward Fisher–Yates, word mod (n − i)                        all
     bernoulli           u24 < p (f16, f32) or u53 < p (f64)                           any
-    bernoulli_scalar    u53 < p (dropout keeps with probability 1 − p)                any
+    bernoulli_scalar    u53 < p (dropout keeps with probability 1 − p)                all
     exponential         −log1p(−u53) / rate                                           f16 f32 f64
-    geometric           ⌈ln u53 / log1p(−p)⌉                                          ints, floats
+    geometric           ⌈ln u53 / log1p(−p)⌉                                          all but bool
     cauchy              fma(scale, tan π(u53 − ½), median)                            f16 f32 f64
     log_normal          exp of normals made one by one                                f16 f32 f64
     trunc_normal        rejection from normals, or from uniforms in a far tail        f16 f32 f64
-    multinomial         replacement: u53 searched in the cumulated weights; else      f16 f32 f64
-                        the largest weight / exponential
+    multinomial         replacement: u53 searched in the cumulated weights; else      f32 f64 (f16:
+                        the largest weight / exponential                              one, replaced)
     gamma, poisson,     rejection, one by one (`backend/rejection.py`)                f32 f64
     binomial, dirichlet
 
 Float16 results are the float32 (or float64) ones, rounded. Not bit-equal: `multinomial` without
-replacement where weights tie at zero (PyTorch's top-k leaves ties in no order) and float64
-`dirichlet` of long rows (PyTorch sums a row in another order; float32 hides it). The C library's `log`, `sin`, … are used
-where PyTorch calls them, so float64 equality holds on one machine. A non-contiguous tensor is
-filled in the order of its memory; its normals take the one-by-one recipe (`contiguous=False`).
-Parameters of dtype: NumPy's. Checked against PyTorch 2.13; the measured table is in
+replacement where chances tie, as in float16 or at weights of zero (PyTorch's top-k leaves ties in no
+order), and float64 `dirichlet` of more than three shares (PyTorch sums a row in another order, up to
+an ulp or two; float32 hides it). The C library's
+`log`, `sin`, … are used where PyTorch calls them, so float64 equality holds on one machine. A
+non-contiguous tensor is filled in the order of its memory; its normals take the one-by-one recipe
+(`contiguous=False`). Checked against PyTorch 2.13; the measured table is in
 `docs/random-numbers.md`.
 """
 
@@ -131,7 +132,7 @@ class Generator(MersenneTwister):
             return narrow(fma64(self._normals(n), std, mean), kind).reshape(shape)
         out = np.empty(n, np.float64 if kind == np.float64 else np.float32)
         draw = self._u53 if kind == np.float64 else self.random_words
-        fill_normal(out, draw, float(mean), float(std))
+        fill_normal(out, draw, float(mean), float(std), draw_rest=kind != np.float16)
         return narrow(out, kind).reshape(shape)
 
     def log_normal(
@@ -210,7 +211,7 @@ class Generator(MersenneTwister):
     ) -> Array:
         """Whole numbers in [low, high), as `torch.randint` and `Tensor.random_` draw them.
 
-        `high=None`: up to the dtype's largest (for floats: to 2^digits). Both None: from 0 up to the
+        `high=None`: up to the dtype's largest (floats: to 2^digits). Both None: from 0 up to the
         dtype's largest, the recipe of `random_()`. Raises `SamplingError` for an empty range or one
         that the dtype cannot hold.
         """
@@ -256,10 +257,10 @@ class Generator(MersenneTwister):
     def permutation(self, n: int, dtype: DTypeLike = np.int64) -> Array:
         """The numbers 0 … n − 1 in random order (`torch.randperm`).
 
-        PyTorch swaps place i with a random place j ≥ i, for i = 0, 1, …. Here the swaps are followed
-        backwards, all at once. At time i, place j holds what the last earlier swap with that place
-        brought there, which is what stood at place i′ < i at that swap's time i′: a forest whose
-        roots are values, climbed by doubling.
+        PyTorch swaps place i with a random place j ≥ i, for i = 0, 1, …. Here all swaps are followed
+        backwards at once. What place j holds at time i is j, or what the last swap with it, at
+        time t < i, brought: the content of place t at time t, and so on. The times form a forest
+        (t's parent is the last swap that came to place t), climbed to its roots by doubling.
 
         Raises `SamplingError` for n < 0, for n that the dtype cannot count to, and from 214,748,364
         on, where PyTorch's recipe is another.
@@ -282,23 +283,21 @@ class Generator(MersenneTwister):
         keys.sort()
         place, time = np.divmod(keys, n)  # the swaps with each place, in order of time
         again = place[1:] == place[:-1]
-        source = target.copy()  # of out[i]: an earlier time, or the untouched place itself
-        source[time[1:][again]] = time[:-1][again]
+        now, before = time[1:][again], time[:-1][again]
         came = place != time  # a place's own swap, where j = i, moves nothing
         place, time = place[came], time[came]
+        last = np.append(place[1:] != place[:-1], True)[: place.size]
         origin = places
-        if place.size:
-            last = np.append(place[1:] != place[:-1], True)
-            origin = places.copy()
-            origin[place[last]] = time[last]
+        origin[place[last]] = time[last]
         while not np.array_equal(higher := origin[origin], origin):
             origin = higher
-        return origin[source].astype(kind, copy=False)
+        target[now] = origin[before]
+        return target.astype(kind, copy=False)
 
     # ------------------------------------------------------------------ yes or no
 
     def bernoulli(self, probability: ArrayLike, dtype: DTypeLike | None = None) -> Array:
-        """1 with the probability given for each element, else 0; in `dtype` or the probabilities' own.
+        """1 with each element's probability, else 0; in `dtype` or the probabilities' own.
 
         Raises `SamplingError` unless all lie in [0, 1].
         """
@@ -313,7 +312,10 @@ class Generator(MersenneTwister):
         return np.asarray(uniform < p).astype(p.dtype if dtype is None else dtype)
 
     def bernoulli_scalar(self, p: float, shape: Shape, dtype: DTypeLike = np.float32) -> Array:
-        """1 with probability `p`, else 0 (`Tensor.bernoulli_(p)`). Raises `SamplingError` unless 0 ≤ p ≤ 1."""
+        """1 with probability `p`, else 0 (`Tensor.bernoulli_(p)`).
+
+        Raises `SamplingError` unless 0 ≤ p ≤ 1.
+        """
         require(0.0 <= p <= 1.0, f"bernoulli_ expects p to be in [0, 1], but got p={p}.")
         # u53 < p, said of whole numbers: 53 random bits < ⌈p·2⁵³⌉, compared by halves.
         high, low = divmod(math.ceil(p * 2.0**53), 2**32)
@@ -347,7 +349,10 @@ class Generator(MersenneTwister):
         return self._transform(shape, kind, lambda u: -1.0 / rate * libm(math.log1p, -u))
 
     def geometric(self, shape: Shape, p: float, dtype: DTypeLike = np.float32) -> Array:
-        """⌈ln u / ln(1 − p)⌉, the trials up to the first success. Raises `SamplingError` unless 0 < p < 1."""
+        """⌈ln u / ln(1 − p)⌉, the trials up to the first success.
+
+        Raises `SamplingError` unless 0 < p < 1.
+        """
         require(0.0 < p < 1.0, f"geometric_ expects p to be in (0, 1), but got p={p}.")
         log_failure = math.log1p(-p)
         return self._transform(
@@ -377,7 +382,7 @@ class Generator(MersenneTwister):
         shape = (*w.shape[:-1], num_samples)
         if math.prod(shape) == 0:
             return np.empty(shape, np.int64)
-        if replacement:
+        if replacement and num_samples > 1:  # one sample is drawn without
             rows = w.reshape(-1, w.shape[-1])
             return np.stack([self._choices(row, num_samples) for row in rows]).reshape(shape)
         chances = w / self.exponential(w.shape, 1.0, w.dtype)
@@ -395,7 +400,7 @@ class Generator(MersenneTwister):
     # ------------------------------------------------------------------ rejection, one by one
 
     def standard_gamma(self, alpha: ArrayLike) -> Array:
-        """Gamma numbers of rate 1, for each shape `alpha` ≥ 0; in alpha's dtype, never below its smallest normal."""
+        """Gamma numbers of rate 1 for each shape α ≥ 0, in its dtype, from its least normal on."""
         a = np.asarray(alpha)
         kind = single_or_double(a, "standard_gamma")
         require(bool(np.all(a >= 0)), "standard_gamma expects all alpha >= 0, but found one below.")
@@ -412,7 +417,7 @@ class Generator(MersenneTwister):
         return np.array(values, np.float64).reshape(alpha.shape)
 
     def dirichlet(self, alpha: ArrayLike) -> Array:
-        """Rows of γᵢ / Σγ with γᵢ gamma numbers of shape αᵢ: positive, summing to 1; in alpha's dtype."""
+        """Rows of γᵢ / Σγ, γᵢ a gamma number of shape αᵢ: positive, summing to 1; in α's dtype."""
         a = np.asarray(alpha)
         single_or_double(a, "dirichlet")
         require(bool(np.all(a >= 0)), "dirichlet expects all alpha >= 0, but found one below.")
@@ -454,6 +459,6 @@ def _normal_mass(low: float, high: float) -> float:
     return (1.0 + math.erf(high / root)) / 2.0 - (1.0 + math.erf(low / root)) / 2.0
 
 
-# The visible random state of the library. Unseeded programs differ from run to run, as with PyTorch.
+# The visible random state of the library. Unseeded programs differ run by run, as with PyTorch.
 default_generator = Generator()
 default_generator.seed()

@@ -91,15 +91,15 @@ class MersenneTwister:
             )
         if data.size != STATE.itemsize:
             raise StateError(
-                f"set_state: expected a generator state of {STATE.itemsize} bytes but found {data.size}."
+                f"set_state: expected a state of {STATE.itemsize} bytes, but found {data.size}."
             )
         fields = np.frombuffer(data.tobytes(), STATE)[0]
         left, position = int(fields["left"]), int(fields["next"])
         fresh = (left, position) == (1, 0)
         if not fields["seeded"] or not (fresh or (0 < left <= 624 and left + position == 625)):
             raise StateError(
-                f"set_state: Invalid mt19937 state: seeded {int(fields['seeded'])}, {left} words left "
-                f"of 624, next {position}. Pass the unchanged bytes of a get_state()."
+                f"set_state: Invalid mt19937 state: seeded {int(fields['seeded'])}, {left} words "
+                f"left of 624, next {position}. Pass the unchanged bytes of a get_state()."
             )
         self._seed = int(fields["seed"])
         key = fields["key"].astype(np.uint32)

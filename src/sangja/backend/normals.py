@@ -2,9 +2,9 @@
 
     n₁ = √(−2 ln(1 − u₁)) · cos 2πu₂        n₂ = √(−2 ln(1 − u₁)) · sin 2πu₂
 
-Blocks of 16 uniforms give 16 normals: the first eight are u₁, the last eight u₂, and n₁, n₂ go back to
-the same places. In float32 PyTorch uses AVX2 code with Cephes' `logf` and `sincosf` and fused
-multiply-adds; here every step whose product is exact is plain float32 arithmetic, the others pass
+Blocks of 16 uniforms give 16 normals: the first eight are u₁, the last eight u₂, and n₁, n₂ go
+back to the same places. In float32 PyTorch uses AVX2 code with Cephes' `logf` and `sincosf` and
+fused multiply-adds; here a step whose product is exact is plain float32 arithmetic, the others pass
 through float64, in chunks that stay in the cache. Since u takes only 2²⁴ values, equality of the
 radius, the sine and the cosine was checked for every one of them (`benchmarks/random_numbers.py`).
 Sources: S. L. Moshier, Cephes (constants); G. E. P. Box and M. E. Muller, 1958.
@@ -30,7 +30,7 @@ def _float32(*values: float) -> tuple[float, ...]:
     return tuple(float(F32(value)) for value in values)
 
 
-# Cephes' logf on [√½, √2), its sinf and cosf on [−π/4, π/4]; each table from the highest power down.
+# Cephes' logf on [√½, √2), its sinf and cosf on [−π/4, π/4]; from the highest power down.
 LOG = _float32(
     *(7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1),
     *(-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1),
@@ -49,7 +49,7 @@ SQRT_HALF, ONE, MANTISSA = I32(0x3F3504F3), I32(0x3F800000), I32(0x007FFFFF)
 
 
 def _horner(coefficients: tuple[float, ...], x: Array, out: Array, y: Array) -> None:
-    """The polynomial at `x` (float64) by float32 fused multiply-adds, into `out`; `y` is scratch."""
+    """The polynomial at `x` (float64) by float32 multiply-adds into `out`; `y` is scratch."""
     np.multiply(x, coefficients[0], out=y)
     y += coefficients[1]
     out[...] = y
@@ -99,7 +99,8 @@ def _radius(k: Array, singles: list[Array], doubles: list[Array]) -> Array:
 def _cos_sin(k: Array, singles: list[Array], doubles: list[Array]) -> tuple[Array, Array]:
     """cos and sin of 2π·k·2⁻²⁴ for whole float32 k in 0…2²⁴ − 1. The bits of `k` are overwritten.
 
-    The angle is x + j·π/4 with even j and |x| ≤ π/4; cos = 1 − z/2 + z²·P(z), sin = x + x·z·Q(z), z = x².
+    The angle is x + j·π/4 with even j and |x| ≤ π/4, and with z = x²
+    cos x = 1 − z/2 + z²·P(z), sin x = x + x·z·Q(z).
     """
     x, (j, c, s, z), (x64, y64, z64) = k, singles, doubles
     octant = j.view(I32)
@@ -157,10 +158,10 @@ def _cos_sin(k: Array, singles: list[Array], doubles: list[Array]) -> tuple[Arra
 
 
 class _Float32Blocks:
-    """Words to normals, sixteen by sixteen; owns the scratch rows so that a long fill allocates little.
+    """Words to normals, sixteen by sixteen; owns scratch rows, so a long fill allocates little.
 
     A block is four groups of four words: two for u₁ and two for u₂. A group travels as one item of
-    16 bytes (`GROUP`), which NumPy moves at memory speed; the order of pairs inside does not matter.
+    16 bytes (`GROUP`), which NumPy moves at memory speed; the order of pairs does not matter.
     """
 
     def __init__(self, pairs: int, mean: float, std: float) -> None:
@@ -169,7 +170,7 @@ class _Float32Blocks:
         self.mean, self.std = float(F32(mean)), float(F32(std))
 
     def __call__(self, words: Array, out: Array) -> None:
-        """Normals of `words` (uint32, overwritten) into `out` (float32); sizes are multiples of 16."""
+        """Normals of `words` (uint32, overwritten) into `out` (float32), multiples of 16."""
         pairs = words.size // 2
         radius, k, *singles = (row[:pairs] for row in self.singles)
         doubles = [row[:pairs] for row in self.doubles]
@@ -225,11 +226,13 @@ def fill_normal(
     draw: Callable[[int], Array],
     mean: float,
     std: float,
+    draw_rest: bool = True,
 ) -> None:
     """Fill `out`, a contiguous row of at least 16 float32 or float64, with normals.
 
-    `draw(n)` gives n raw words (for float32) or n uniforms (for float64). When the size is no multiple
-    of 16, the last sixteen elements are drawn again from sixteen fresh uniforms, as PyTorch does.
+    `draw(n)` gives n raw words (for float32) or n uniforms (for float64). When the size is no
+    multiple of 16, the last sixteen elements are drawn again from sixteen fresh uniforms, after
+    uniforms for the rest were drawn in vain; PyTorch's float16 fill leaves those out (`draw_rest`).
     """
     if out.dtype == F32:
         blocks = _Float32Blocks(min(CHUNK, out.size) // 2, mean, std)
@@ -244,7 +247,8 @@ def fill_normal(
         row = out[start : min(start + CHUNK, whole)]
         blocks(draw(row.size), row)
     if rest:
-        draw(rest)
+        if draw_rest:
+            draw(rest)
         blocks(draw(BLOCK), out[-BLOCK:])
 
 

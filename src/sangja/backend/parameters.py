@@ -62,7 +62,7 @@ def check_uniform(low: float, high: float, kind: np.dtype[Any]) -> None:
 def integer_bounds(low: int, high: int | None, kind: np.dtype[Any]) -> tuple[int, int]:
     """The first and last whole number of [low, high) that the dtype can be given.
 
-    A float dtype moves a bound that it cannot hold inwards, so that no number is rounded out of range.
+    A float dtype moves a bound that it cannot hold inwards: no number is rounded out of range.
     """
     least, most = _limits(kind)
     if high is None:

@@ -1,7 +1,7 @@
-"""Samplers that reject: gamma, Poisson and binomial numbers, one by one, as PyTorch's CPU draws them.
+"""Samplers that reject: gamma, Poisson and binomial numbers one by one, as PyTorch draws them.
 
-How many uniforms a number takes is known only when it is accepted, so these run element by element on
-a stream of float64 uniforms (`uniform()`) and standard normals (`normal()`). The roundings to the
+How many uniforms a number takes is known only when it is accepted, so these run element by element
+on a stream of float64 uniforms (`uniform()`) and standard normals (`normal()`). Roundings to the
 parameter's own dtype are PyTorch's: `kind` is `np.float32` or `float` (float64).
 """
 
@@ -56,14 +56,15 @@ def gamma(alpha: float, kind: Kind, uniform: Draw, normal: Draw) -> float:
 
 
 def _power(x: float, exponent: float) -> float:
-    """x to a positive exponent; `math.pow` alone raises where the C library gives infinity or zero."""
+    """x to a positive exponent, which may be infinite."""
     return 0.0 if math.isinf(exponent) and x < 1.0 else math.pow(x, exponent)
 
 
 def poisson(rate: float, uniform: Draw) -> int:
     """A Poisson number: products of uniforms below a rate of 10, else transformed rejection (PTRS).
 
-    Source: W. Hörmann, "The transformed rejection method for generating Poisson random variables", 1993.
+    Source: W. Hörmann, "The transformed rejection method for generating Poisson random
+    variables", Insurance: Mathematics and Economics 12, 1993.
     """
     if rate == 0.0:
         return 0
@@ -96,8 +97,9 @@ def poisson(rate: float, uniform: Draw) -> int:
 def binomial(count: float, probability: float, kind: Kind, uniform: Draw) -> float:
     """A binomial number: of n trials, those that succeed.
 
-    Sums of geometric numbers where n·p < 10, else transformed rejection; p > ½ counts the failures.
-    Source: W. Hörmann, "The generation of binomial random variates", 1993 (BTRD without its squeeze).
+    Sums of geometric numbers where n·p < 10, else transformed rejection; p > ½ counts failures.
+    Source: W. Hörmann, "The generation of binomial random variates", Journal of Statistical
+    Computation and Simulation 46, 1993 (algorithm BTRS).
     """
     n, p = kind(count), kind(probability)
     if n <= 0 or p <= 0:

@@ -1,8 +1,8 @@
 """Arithmetic that NumPy does not offer: a·b + c rounded once, and the C library's own functions.
 
-PyTorch's kernels are compiled with fused multiply-adds and call the C library for float64 logarithms
-and sines. To reproduce their last bit we need both: NumPy rounds a product before it is added, and
-its own vectorised `log` and `sin` may differ from the C library's in the last place.
+PyTorch's kernels are compiled with fused multiply-adds and call the C library for float64
+logarithms and sines. To reproduce their last bit we need both: NumPy rounds a product before it is
+added, and its own vectorised `log` and `sin` may differ from the C library's in the last place.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# The 29 bits that a float64 has more than a float32, and the pattern of a value halfway between two.
+# The 29 bits that a float64 has more than a float32, and their pattern halfway between two.
 EXTRA_BITS, HALFWAY = np.int64(0x1FFFFFFF), np.int64(0x10000000)
 SPLITTER = 2.0**27 + 1.0
 
