@@ -1,9 +1,8 @@
 """Overhead per operation: 60 operations on 8×8 tensors, forward and backward, beside PyTorch eager."""
 
-from side_by_side import arguments, compare  # first: it sets the number of threads
-
 import numpy as np
 import torch
+from side_by_side import arguments, compare  # first: it sets the number of threads
 
 import sangja
 
@@ -28,4 +27,11 @@ if __name__ == "__main__":
     args = arguments(__doc__)
     torch.set_num_threads(1)
     calls = 1 if args.smoke else 50
-    compare("chain of 60 ops, 8×8, fwd+bwd", chain(sangja), chain(torch), 1 if args.smoke else args.rounds, calls, 0.7)
+    compare(
+        "chain of 60 ops, 8×8, fwd+bwd",
+        chain(sangja),
+        chain(torch),
+        1 if args.smoke else args.rounds,
+        calls,
+        0.7,
+    )

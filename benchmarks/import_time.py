@@ -1,11 +1,11 @@
 """What `import sangja` costs beyond NumPy's own import: both in fresh processes, in turn."""
 
-from side_by_side import arguments
-
 import statistics
 import subprocess
 import sys
 import time
+
+from side_by_side import arguments
 
 
 def seconds(statement: str) -> float:
@@ -21,5 +21,7 @@ if __name__ == "__main__":
     pairs = [(seconds("import sangja"), seconds("import numpy")) for _ in range(rounds)]
     ours, numpy = (statistics.median(column) for column in zip(*pairs))
     extra = statistics.median(a - b for a, b in pairs)
-    print(f"import sangja {ours * 1e3:.0f} ms, import numpy {numpy * 1e3:.0f} ms: "
-          f"{extra * 1e3:.0f} ms more (bar ≤ 100 ms)")
+    print(
+        f"import sangja {ours * 1e3:.0f} ms, import numpy {numpy * 1e3:.0f} ms: "
+        f"{extra * 1e3:.0f} ms more (bar ≤ 100 ms)"
+    )

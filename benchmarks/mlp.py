@@ -1,9 +1,8 @@
 """A training step of an MLP 784-100-10, batch 64, SGD with momentum, eager, beside PyTorch eager."""
 
-from side_by_side import arguments, compare  # first: it sets the number of threads
-
 import numpy as np
 import torch
+from side_by_side import arguments, compare  # first: it sets the number of threads
 
 import sangja
 

@@ -21,7 +21,12 @@ def arguments(text: str) -> argparse.Namespace:
 
 
 def compare(
-    name: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int, calls: int, goal: float
+    name: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    rounds: int,
+    calls: int,
+    goal: float,
 ) -> float:
     """The median ratio of our time to theirs, printed beside the goal."""
     ours(), theirs()
@@ -37,6 +42,8 @@ def compare(
         pairs.append(((middle - start) / calls, (end - middle) / calls))
     pairs.sort(key=lambda pair: pair[0] / pair[1])
     mine, other = pairs[len(pairs) // 2]
-    print(f"{name:34s} sangja {mine * 1e6:9.1f} µs  PyTorch {other * 1e6:9.1f} µs  "
-          f"ratio {mine / other:5.2f}  (bar ≤ {goal})")
+    print(
+        f"{name:34s} sangja {mine * 1e6:9.1f} µs  PyTorch {other * 1e6:9.1f} µs  "
+        f"ratio {mine / other:5.2f}  (bar ≤ {goal})"
+    )
     return mine / other

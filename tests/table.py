@@ -41,7 +41,9 @@ class T:
             return random.rand(*self.shape) < 0.5
         if found.kind in "iu":
             low = max(self.low, 0) if found.kind == "u" else self.low
-            return random.randint(int(low), max(int(self.high), int(low) + 1), self.shape).astype(found)
+            return random.randint(int(low), max(int(self.high), int(low) + 1), self.shape).astype(
+                found
+            )
         return random.uniform(self.low, self.high, self.shape).astype(found)
 
 
@@ -108,5 +110,3 @@ def all_rows() -> list[Row]:
     for module in sorted(m.name for m in pkgutil.iter_modules(rows.__path__)):
         found += importlib.import_module(f"tests.rows.{module}").ROWS
     return found
-
-

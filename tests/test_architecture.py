@@ -98,7 +98,9 @@ def test_nothing_can_execute_a_file(path: Path):
     """No pickle, marshal, eval or exec anywhere, and no shell."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            names = {a.name.split(".")[0] for a in node.names} | {(getattr(node, "module", "") or "").split(".")[0]}
+            names = {a.name.split(".")[0] for a in node.names} | {
+                (getattr(node, "module", "") or "").split(".")[0]
+            }
             assert not names & {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name):

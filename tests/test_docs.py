@@ -35,8 +35,12 @@ def test_code_blocks_run_and_print_what_they_promise(page: Path, tmp_path, monke
 
 
 def test_both_readmes_have_the_same_blocks():
-    english, korean = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ko.md"))
+    english, korean = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ko.md")
+    )
     assert BLOCK.findall(english) == BLOCK.findall(korean)
     fence = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
-    assert [b.split("#")[0] for b in fence.findall(english)] == [b.split("#")[0] for b in fence.findall(korean)]
+    assert [b.split("#")[0] for b in fence.findall(english)] == [
+        b.split("#")[0] for b in fence.findall(korean)
+    ]
     assert english.count("\n## ") == korean.count("\n## ")

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+import sangja
 from sangja.core import formatting
 from sangja.core.errors import ArgumentError, ArgumentTypeError
 from sangja.core.formatting import (
@@ -91,3 +92,19 @@ def test_wrong_print_options_change_nothing():
 def test_the_format_of_a_number_is_refused_for_an_array():
     with pytest.raises(ArgumentTypeError, match=r"'.2f' is for one number.* shape \(2,\)"):
         format_number(np.ones(2), ".2f")
+
+
+def test_a_tensor_prints_itself_this_way():
+    x = sangja.tensor([[1.0, 2.5]], requires_grad=True)
+    assert repr(x) == "tensor([[1.0000, 2.5000]], requires_grad=True)"
+    assert str(x * 2) == "tensor([[2., 5.]], grad_fn=<MulBackward0>)"
+    assert repr(sangja.zeros(0, 3)) == "tensor([], size=(0, 3))"
+    assert repr(sangja.ones(2).double()) == "tensor([1., 1.], dtype=sangja.float64)"
+    assert f"{x.sum():.3f} {x.detach()}" == "3.500 tensor([[1.0000, 2.5000]])"
+
+    class Pixels(sangja.Tensor):
+        pass
+
+    assert repr(Pixels([1.0, 1.0])) == "Pixels([1., 1.])"
+    with pytest.raises(ArgumentTypeError, match=r"'.1f' is for one number"):
+        format(x, ".1f")

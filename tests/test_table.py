@@ -60,7 +60,10 @@ def call(module, path, case, arrays, make, method=None):
         return tensors[-1]
 
     args, kwargs = each_tensor(case, place)
-    kwargs = {k: find(module, v[1:]) if isinstance(v, str) and v[:1] == "@" else v for k, v in kwargs.items()}
+    kwargs = {
+        k: find(module, v[1:]) if isinstance(v, str) and v[:1] == "@" else v
+        for k, v in kwargs.items()
+    }
     return find(module, path)(*args, **kwargs), tensors
 
 
@@ -113,8 +116,12 @@ def test_value_and_gradient_equal_pytorch(row: Row):
     for dtype in row.dtypes:
         for case in variants(row):
             arrays = drawn(row, case, dtype)
-            mine, my_inputs = call(sangja, row.name, case, arrays, functools.partial(ours, grad=True))
-            other, inputs = call(torch, row.oracle, case, arrays, functools.partial(theirs, grad=True))
+            mine, my_inputs = call(
+                sangja, row.name, case, arrays, functools.partial(ours, grad=True)
+            )
+            other, inputs = call(
+                torch, row.oracle, case, arrays, functools.partial(theirs, grad=True)
+            )
             compare_results(row, dtype, mine, my_inputs, other, inputs)
 
 
@@ -159,7 +166,9 @@ def test_value_equals_reference(row: Row):
 def test_derivatives_against_finite_differences(row: Row):
     for case in row.cases:
         arrays = drawn(row, case, "float64")
-        positions = [i for i, (s, a) in enumerate(arrays) if s.grad and a.dtype.kind == "f" and a.size]
+        positions = [
+            i for i, (s, a) in enumerate(arrays) if s.grad and a.dtype.kind == "f" and a.size
+        ]
         if not positions:
             continue
 
@@ -230,7 +239,10 @@ def derivatives(module, path, case, arrays, make):
     total = sum(d.sum() for d in first if d is not None and d.requires_grad)
     if not isinstance(total, int):
         second = module.autograd.grad(total, wanted, allow_unused=True)
-        found += [np.zeros(x.shape) if d is None else to_array(d) for x, d in zip(wanted, second, strict=True)]
+        found += [
+            np.zeros(x.shape) if d is None else to_array(d)
+            for x, d in zip(wanted, second, strict=True)
+        ]
     else:
         found += [np.zeros(tuple(x.shape)) for x in wanted]
     return found

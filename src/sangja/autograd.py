@@ -2,8 +2,7 @@
 
 from sangja.engine.backward import backward, grad
 from sangja.engine.checks import GradcheckError, gradcheck, gradgradcheck, numerical_diff
-from sangja.engine.function import Context as FunctionCtx
-from sangja.engine.function import Function, once_differentiable
+from sangja.engine.function import Context as FunctionCtx, Function, once_differentiable
 from sangja.engine.mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 __all__ = [

@@ -1,3 +1,49 @@
 """`sangja.special`: special functions, under PyTorch's names."""
 
-__all__: list[str] = []
+from sangja.ops.activation import (
+    log_softmax,
+    sigmoid as expit,
+    softmax,
+)
+from sangja.ops.exponential import (
+    exp2,
+    expm1,
+    log1p,
+    xlogy,
+)
+from sangja.ops.rounding import (
+    round,
+)
+from sangja.ops.special import (
+    digamma,
+    digamma as psi,
+    erf,
+    erfc,
+    erfinv,
+    lgamma as gammaln,
+    logit,
+    polygamma,
+)
+from sangja.ops.trigonometry import (
+    sinc,
+)
+
+__all__ = [
+    "digamma",
+    "erf",
+    "erfc",
+    "erfinv",
+    "exp2",
+    "expit",
+    "expm1",
+    "gammaln",
+    "log1p",
+    "log_softmax",
+    "logit",
+    "polygamma",
+    "psi",
+    "round",
+    "sinc",
+    "softmax",
+    "xlogy",
+]

@@ -110,9 +110,17 @@ def backward_returning(*values):
 @pytest.mark.parametrize(
     ("values", "error", "text"),
     [
-        ((sangja.ones(2, dtype=F64),), RuntimeError, "incorrect number of gradients (expected 2, got 1)"),
+        (
+            (sangja.ones(2, dtype=F64),),
+            RuntimeError,
+            "incorrect number of gradients (expected 2, got 1)",
+        ),
         ((sangja.ones(2, dtype=F64),) * 3, RuntimeError, "(expected 2, got 3)"),
-        ((sangja.ones(3, dtype=F64), None), RuntimeError, "got [3] but expected shape compatible with [2]"),
+        (
+            (sangja.ones(3, dtype=F64), None),
+            RuntimeError,
+            "got [3] but expected shape compatible with [2]",
+        ),
         ((1.5, None), TypeError, "returned a float as gradient 0; expected a Tensor or None"),
     ],
 )
@@ -188,7 +196,9 @@ def test_gradcheck_finds_a_wrong_derivative():
 
     x = leaf(1.0, 2.0)
     for fast in (False, True):
-        with pytest.raises(RuntimeError, match="Jacobian mismatch for output 0 with respect to input 0"):
+        with pytest.raises(
+            RuntimeError, match="Jacobian mismatch for output 0 with respect to input 0"
+        ):
             gradcheck(Wrong.apply, x, fast_mode=fast)
     assert not gradcheck(Wrong.apply, x, raise_exception=False)
     with pytest.raises(ValueError, match="at least one input tensor to require gradient"):

@@ -214,7 +214,10 @@ def test_used_values_are_freed_during_backward():
 
 def run_python(code, timeout=120):
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=timeout
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -390,7 +393,8 @@ def test_a_gradient_must_fit_its_tensor():
 def test_fast_paths_agree_with_apply():
     """`unary` and `binary` are short cuts: same values, same nodes as `apply`."""
     from sangja.engine import apply, binary, unary
-    from sangja.ops.elementwise import Multiply, Tanh
+    from sangja.ops.elementwise import Multiply
+    from sangja.ops.trigonometry import Tanh
 
     x, y = scalar([1.0, 2.0]), scalar([3.0, 4.0])
     still = sangja.tensor([3.0, 4.0], dtype=F64)

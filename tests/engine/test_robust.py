@@ -156,7 +156,9 @@ def test_a_forked_child_can_train_after_the_parent_has():
 def test_an_allocation_that_cannot_be_had_names_the_operation_and_goes_on():
     x = sangja.ones(1, requires_grad=True)
     wide = sangja.engine.broadcast_to(x, (10**14,))
-    with pytest.raises(MemoryError, match=r"multiply: not enough memory .* float32\[100000000000000\]"):
+    with pytest.raises(
+        MemoryError, match=r"multiply: not enough memory .* float32\[100000000000000\]"
+    ):
         wide * wide
     (x * 2).sum().backward()
     assert x.grad.item() == 2.0

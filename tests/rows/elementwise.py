@@ -13,5 +13,11 @@ ROWS = [
         special=(0.0, 1.0, -np.inf, np.inf, np.nan),
         errors=[raises(RuntimeError, "broadcast", t(2, 3), t(2, 4))],
     ),
-    Row("tanh", [case(t(2, 3))], reference=np.tanh, elementwise=True, special=(0.0, -0.0, 30.0, np.inf, np.nan)),
+    Row(
+        "tanh",
+        [case(t(2, 3))],
+        reference=np.tanh,
+        elementwise=True,
+        special=(0.0, -0.0, 30.0, np.inf, np.nan),
+    ),
 ]

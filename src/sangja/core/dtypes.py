@@ -68,7 +68,7 @@ int8, int16, int32, int64 = DType("int8"), DType("int16"), DType("int32"), DType
 uint8, uint16, uint32, uint64 = DType("uint8"), DType("uint16"), DType("uint32"), DType("uint64")
 bool_ = DType("bool")
 
-ALL = (float16, float32, float64, complex64, complex128)
+ALL: tuple[DType, ...] = (float16, float32, float64, complex64, complex128)
 ALL += (int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool_)
 OF_NUMPY = {d.dtype: d for d in ALL}
 OF_PYTHON = {bool: bool_.dtype, int: int64.dtype, complex: complex64.dtype}
@@ -96,7 +96,9 @@ def to_numpy(dtype: Any) -> NumpyDType:
     try:
         return of(np.dtype(dtype)).dtype
     except TypeError:
-        raise ArgumentTypeError(f"{dtype!r} is not a dtype; use one such as sangja.float32") from None
+        raise ArgumentTypeError(
+            f"{dtype!r} is not a dtype; use one such as sangja.float32"
+        ) from None
 
 
 def scalar_dtype(value: Any) -> NumpyDType | None:

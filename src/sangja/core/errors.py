@@ -3,6 +3,7 @@
     SangjaError
     ├── ShapeError            RuntimeError         shapes that do not fit each other
     ├── DTypeError            RuntimeError         a dtype that the operation cannot take
+    ├── DivisionError         RuntimeError         an integer divided by 0
     ├── ArgumentError         ValueError           an argument out of its range
     ├── ArgumentTypeError     TypeError            an argument of the wrong kind
     │   └── OperandError      TypeError            an operand an operator cannot take
@@ -12,6 +13,9 @@
     │   ├── InplaceError      RuntimeError         a value kept for the gradient was changed
     │   └── AnomalyError      RuntimeError         a NaN or infinity found by anomaly detection
     ├── StateError            RuntimeError         a state_dict that does not fit its module
+    ├── MissingAttributeError AttributeError       a module without this attribute, or not yet ready
+    ├── ForwardMissingError   NotImplementedError  a module without `forward` was called
+    ├── DuplicateNameError    KeyError             a name that a module cannot give to a member
     ├── OutOfMemoryError      MemoryError          an array too large to allocate
     ├── CheckpointError       RuntimeError         a saved file that cannot be used
     │   ├── DamagedFileError  RuntimeError         … because its bytes changed or end too early
@@ -38,6 +42,10 @@ class ShapeError(SangjaError, RuntimeError):
 
 class DTypeError(SangjaError, RuntimeError):
     """A dtype that the operation cannot take."""
+
+
+class DivisionError(SangjaError, RuntimeError, ZeroDivisionError):
+    """An integer divided by 0; also Python's `ZeroDivisionError`."""
 
 
 class ArgumentError(SangjaError, ValueError):
@@ -74,6 +82,20 @@ class AnomalyError(GradientError):
 
 class StateError(SangjaError, RuntimeError):
     """A state_dict that does not fit its module or optimizer."""
+
+
+class MissingAttributeError(SangjaError, AttributeError):
+    """A module has no attribute, parameter, buffer or child of this name, or cannot have one yet."""
+
+
+class ForwardMissingError(SangjaError, NotImplementedError):
+    """A module without `forward` was called."""
+
+
+class DuplicateNameError(SangjaError, KeyError):
+    """A name that cannot be given to a parameter, buffer or child."""
+
+    __str__ = Exception.__str__  # KeyError would show the text in quotes
 
 
 class OutOfMemoryError(SangjaError, MemoryError):

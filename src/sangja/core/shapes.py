@@ -75,9 +75,7 @@ def check_sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape, if no size in it is negative."""
     for n in shape:
         if n < 0:
-            raise ShapeError(
-                f"Trying to create tensor with negative dimension {n}: {list(shape)}"
-            )
+            raise ShapeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
     return shape
 
 

@@ -30,7 +30,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
     number = dtypes.scalar_dtype(first)
     if number is not None:
         wide = isinstance(first, float)  # PyTorch keeps Python floats and np.float64 in float64
-        dtype = first.dtype if isinstance(first, np.generic) else np.dtype(float) if wide else number
+        dtype = (
+            first.dtype if isinstance(first, np.generic) else np.dtype(float) if wide else number
+        )
         return wrap(np.array(batch, dtype))
     if isinstance(first, Mapping):
         return {key: default_collate([item[key] for item in batch]) for key in first}

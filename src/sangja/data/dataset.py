@@ -13,7 +13,7 @@ from sangja.backend.generator import Generator, default_generator
 from sangja.core.errors import ArgumentError, ArgumentTypeError, OutOfRangeError
 from sangja.engine import Tensor
 
-T = TypeVar("T", covariant=True)  # noqa: PLC0105 (PyTorch's name)
+T = TypeVar("T", covariant=True)
 
 
 class Dataset(Generic[T]):
@@ -81,7 +81,9 @@ class ConcatDataset(Dataset[T]):
         if not self.datasets:
             raise ArgumentError("datasets should not be an empty iterable")
         if any(isinstance(d, IterableDataset) for d in self.datasets):
-            raise ArgumentTypeError("ConcatDataset does not support IterableDataset; use ChainDataset")
+            raise ArgumentTypeError(
+                "ConcatDataset does not support IterableDataset; use ChainDataset"
+            )
         self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
 
     def __len__(self) -> int:

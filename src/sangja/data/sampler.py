@@ -12,7 +12,7 @@ from sangja.backend.generator import Generator, default_generator
 from sangja.core.errors import ArgumentError
 from sangja.engine import Tensor
 
-T = TypeVar("T", covariant=True)  # noqa: PLC0105 (PyTorch's name)
+T = TypeVar("T", covariant=True)
 
 
 class Sampler(Generic[T]):

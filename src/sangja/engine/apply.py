@@ -17,9 +17,20 @@ from sangja.core.errors import (
     SangjaError,
     ShapeError,
 )
+from sangja.core.settings import settings
 from sangja.engine.mode import MODE
 from sangja.engine.primitive import Primitive
-from sangja.engine.tensor import NOTHING, RESULTS, Node, Tensor, View, create, node_of, version_of, wrap
+from sangja.engine.tensor import (
+    NOTHING,
+    RESULTS,
+    Node,
+    Tensor,
+    View,
+    create,
+    node_of,
+    version_of,
+    wrap,
+)
 
 ndarray = np.ndarray
 NUMBERS = -8  # marks, in a count of dtypes, that an operand is no tensor
@@ -67,7 +78,7 @@ def apply(primitive: type[Primitive], *inputs: Any, **static: Any) -> Any:
         if dtype_count != NUMBERS + 1 or not plain_numbers(arrays, dtype):
             arrays = promote(primitive, arrays)
     elif primitive.floats and dtype.kind not in "fc":
-        arrays = [a.astype(dtypes.settings.default_dtype) for a in arrays]
+        arrays = [a.astype(settings.default_dtype) for a in arrays]
     try:
         out = quiet.run(primitive.forward, np, *arrays, **static)
     except Exception as error:
@@ -92,7 +103,11 @@ def apply(primitive: type[Primitive], *inputs: Any, **static: Any) -> Any:
 
 
 def remember(
-    primitive: type[Primitive], needs: int, inputs: tuple[Any, ...], static: dict[str, Any], z: Tensor
+    primitive: type[Primitive],
+    needs: int,
+    inputs: tuple[Any, ...],
+    static: dict[str, Any],
+    z: Tensor,
 ) -> None:
     """Give `z` a node that holds what the rules name, and no more."""
     plan = primitive.plans.get(needs) or primitive.plan(needs)
@@ -109,7 +124,8 @@ def remember(
     if not (plan.keep or plan.keeps_out or plan.extras):
         node.kept = NOTHING
         return
-    node.kept = kept = []
+    kept: list[Any] = []
+    node.kept = kept
     for i in plan.keep:
         x = inputs[i]
         if isinstance(x, Tensor) and x._version is not None:
@@ -179,9 +195,7 @@ def remember_several(
     return results
 
 
-def link_view(
-    z: Tensor, x: Any, primitive: type[Primitive], static: dict[str, Any]
-) -> None:
+def link_view(z: Tensor, x: Any, primitive: type[Primitive], static: dict[str, Any]) -> None:
     """If `z` looks into the memory of `x`, note it: they share a version, and writes through one
     are seen in the other's history."""
     if not isinstance(x, Tensor):
@@ -204,7 +218,9 @@ def promote(primitive: type[Primitive], operands: list[Any]) -> list[Any]:
     NumPy treats them alike."""
     names = primitive.promotes
     chosen = [
-        i for i in range(len(operands)) if names is True or primitive.inputs[i] in names  # type: ignore[operator]
+        i
+        for i in range(len(operands))
+        if names is True or primitive.inputs[i] in names  # type: ignore[operator]
     ]
     values = [operands[i] for i in chosen]
     for i, value in zip(chosen, values):
@@ -215,7 +231,7 @@ def promote(primitive: type[Primitive], operands: list[Any]) -> list[Any]:
             )
     dtype = dtypes.result_dtype(values)
     if primitive.floats and dtype.kind not in "fc":
-        dtype = dtypes.settings.default_dtype
+        dtype = settings.default_dtype
     result = list(operands)
     for i, value in zip(chosen, values):
         if value.__class__ is not ndarray:

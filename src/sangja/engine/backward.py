@@ -219,8 +219,8 @@ def refuse_change(node: Node, shape: Any, then: Any, version: Any) -> None:
 
 def shared_gradients(node: Node, g: Any, kept: list[Any], create_graph: bool) -> Any:
     """The gradients of an operation whose `dall` serves all inputs at once."""
-    assert node.plan.shared is not None
-    rule, places = node.plan.shared
+    shared: Any = node.plan.shared
+    rule, places = shared
     if isinstance(g, list) and not node.static.get("materialize", True):
         g = tuple(g)
     elif isinstance(g, list):  # several results: zeros stand in for those nobody used
@@ -286,7 +286,7 @@ def backward(
     receivers = []
     for edge in tuple(found):
         d = found.pop(edge)
-        tensor = edge
+        tensor: Any = edge
         if edge.__class__ is Node:
             tensor = targets[edge] if targets else edge.extra.retain()
         elif targets is not None and edge not in targets:
@@ -295,7 +295,7 @@ def backward(
             d = run_hooks(edge._hooks, d)
         if tensor is None or d is None:
             continue
-        fresh = d.__class__ is ndarray and d.base is None and sys.getrefcount(d) == 2
+        fresh = d.__class__ is ndarray and d.base is None and sys.getrefcount(d) <= 2
         receivers.append((tensor, d if fresh or isinstance(d, Tensor) else np.array(d)))
     for tensor, d in receivers:
         accumulate(tensor, d)
@@ -303,7 +303,7 @@ def backward(
 
 def accumulate(tensor: Tensor, d: Any) -> None:
     """`tensor.grad += d`, in place once there is one (as PyTorch, so that references stay valid)."""
-    known = tensor._grad
+    known: Any = tensor._grad
     if isinstance(d, Tensor):
         tensor._grad = d if known is None else known + d
     elif known is None:
@@ -370,9 +370,7 @@ def run_guarded(
     with np.errstate(all="ignore"):
         if create_graph or watched:
             with ModeGuard(grad=create_graph):
-                return run(
-                    roots, seeds, keep=keep, create_graph=True, targets=targets
-                )
+                return run(roots, seeds, keep=keep, create_graph=True, targets=targets)
         return run(roots, seeds, keep=keep, create_graph=False, targets=targets)
 
 
@@ -427,8 +425,7 @@ def make_seeds(outputs: tuple[Any, ...], given: Any, create_graph: bool) -> list
                 )
             if t.array.dtype.kind == "c":
                 raise GradientError(
-                    "grad can be implicitly created only for real scalar outputs but got "
-                    f"{t.dtype}"
+                    f"grad can be implicitly created only for real scalar outputs but got {t.dtype}"
                 )
             g = wrap(np.ones_like(t.array))
         elif not isinstance(g, Tensor):

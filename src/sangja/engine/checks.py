@@ -148,7 +148,7 @@ def check_projection(
 ) -> None:
     random = np.random.RandomState(0)
     for k, output in enumerate(outputs_of(func, args)):
-        seed = random.standard_normal(output.array.shape).astype(output.array.dtype)
+        seed = np.asarray(random.standard_normal(output.array.shape), output.array.dtype)
         found = analytic_rows(func, args, wanted, k, seed)
         compare_runs(found, analytic_rows(func, args, wanted, k, seed), nondet)
         for n, i in enumerate(wanted):
@@ -196,7 +196,9 @@ def gradgradcheck(
     outputs = outputs_of(func, args)
     if grad_outputs is None:
         random = np.random.RandomState(1)
-        seeds = [wrap(random.standard_normal(z.array.shape).astype(z.array.dtype)) for z in outputs]
+        seeds = [
+            wrap(np.asarray(random.standard_normal(z.array.shape), z.array.dtype)) for z in outputs
+        ]
         for seed in seeds:
             seed.requires_grad = True
     else:

@@ -75,7 +75,9 @@ def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
     if y._view is not None:
         node_of(y)
     if x._requires_grad:
-        needs, edges = (3, [x._node or x, y._node or y]) if y._requires_grad else (1, [x._node or x])
+        needs, edges = (
+            (3, [x._node or x, y._node or y]) if y._requires_grad else (1, [x._node or x])
+        )
     elif y._requires_grad:
         needs, edges = 2, [y._node or y]
     else:
@@ -92,7 +94,8 @@ def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
         if not keep:
             node.kept = [z.array] if plan.keeps_out else NOTHING
         else:
-            node.kept = kept = [x, y] if len(keep) == 2 else [y] if keep[0] else [x]
+            kept: list[Any] = [x, y] if len(keep) == 2 else [y] if keep[0] else [x]
+            node.kept = kept
             for i, value in enumerate(kept):
                 if value._version is not None:
                     node.versions = node.versions or {}

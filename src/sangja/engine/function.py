@@ -12,7 +12,7 @@ from sangja.engine.apply import Pick, array_of, remember
 from sangja.engine.mode import MODE, ModeGuard
 from sangja.engine.primitive import Primitive
 from sangja.engine.structure import can_sum_to
-from sangja.engine.tensor import RESULTS, Tensor, share, version_of, wrap
+from sangja.engine.tensor import RESULTS, Tensor, share, wrap
 
 
 class Context:
@@ -134,7 +134,9 @@ class Function:
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def setup_context(ctx: Context, inputs: tuple[Any, ...], output: Any) -> Any:
@@ -200,7 +202,9 @@ def link(
         live[0]._node, live[0]._requires_grad = whole._node, True
         return
     whole._node.static |= {
-        RESULTS: [((), np.float32) if t is None else (t.array.shape, t.array.dtype) for t in results],
+        RESULTS: [
+            ((), np.float32) if t is None else (t.array.shape, t.array.dtype) for t in results
+        ],
         "materialize": context.materialize_grads,
     }
     for index, t in enumerate(results):

@@ -55,7 +55,9 @@ def register_hook(x: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removab
     return add_hook(x._hooks, hook)
 
 
-def register_post_accumulate_grad_hook(x: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
+def register_post_accumulate_grad_hook(
+    x: Tensor, hook: Callable[[Tensor], None]
+) -> RemovableHandle:
     """Call `hook(x)` after a backward has added to `x.grad`; for leaves."""
     if not x.requires_grad:
         raise GradientError("cannot register a hook on a tensor that doesn't require gradient")

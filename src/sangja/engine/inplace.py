@@ -8,17 +8,18 @@ every other view works its own out anew when asked (`tensor.refresh`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from sangja.core import dtypes
 from sangja.core.errors import DTypeError, GradientError, ShapeError
-from sangja.engine.apply import apply, remember
+from sangja.engine.apply import apply, quiet, remember
 from sangja.engine.mode import MODE
 from sangja.engine.primitive import Primitive
 from sangja.engine.structure import broadcast_to, fit
-from sangja.engine.tensor import Tensor, node_of, share, version_of, wrap
+from sangja.engine.tensor import Node, Tensor, node_of, share, version_of, wrap
 
 
 class Overwrite(Primitive):
@@ -72,7 +73,8 @@ def check_writable(x: Tensor, name: str) -> None:
                 f"operation ({name}). Write under no_grad(), or work on a clone()"
             )
     array = x.array
-    if any(n > 1 and stride == 0 for n, stride in zip(array.shape, array.strides)):
+    shared = any(n > 1 and stride == 0 for n, stride in zip(array.shape, array.strides))
+    if shared and array.size:
         raise GradientError(
             f"unsupported operation ({name}): more than one element of the written-to tensor refers "
             "to a single memory location. Please clone() the tensor before performing the operation."
@@ -104,6 +106,8 @@ def overwrite(x: Tensor, z: Any, name: str) -> Tensor:
         raise GradientError(f"{name}: the array under this tensor is read-only; use a clone()")
     if isinstance(z, Tensor) and z._requires_grad and value.dtype != x.array.dtype:
         z = fit(z, x.array.shape, x.array.dtype)
+    if isinstance(z, Tensor) and z._node is not None and z._node.kept:
+        keep_apart(z._node, x.array)
     with np.errstate(all="ignore"):
         np.copyto(x.array, value, casting="unsafe")
     before = past(x)
@@ -115,6 +119,19 @@ def overwrite(x: Tensor, z: Any, name: str) -> Tensor:
     if watch is not None:
         watch("write", (x, z), {"name": name}, x)
     return x
+
+
+def keep_apart(node: Node, memory: Any) -> None:
+    """Give a node that keeps a value in memory about to be written over (as `x.sin_()` does, whose
+    derivative is cos x) a copy of it."""
+    assert node.kept is not None
+    for i, value in enumerate(node.kept):
+        if isinstance(value, Tensor) and value.array is memory:
+            copy = wrap(memory.copy())
+            copy._node, copy._requires_grad = node_of(value), value._requires_grad
+            node.kept[i] = copy
+            if node.versions is not None:
+                node.versions.pop(i, None)
 
 
 def take_history(x: Tensor, z: Tensor, before: Tensor) -> None:
@@ -147,7 +164,9 @@ def past(x: Tensor) -> Tensor:
     return old
 
 
-def inplace(primitive: type[Primitive], name: str, x: Tensor, *others: Any, **static: Any) -> Tensor:
+def inplace(
+    primitive: type[Primitive], name: str, x: Tensor, *others: Any, **static: Any
+) -> Tensor:
     """`x` ← primitive(x, …), in its own memory."""
     check_writable(x, name)
     return write(x, apply(primitive, past(x), *others, **static), name)
@@ -161,3 +180,22 @@ def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
     if source.array.shape != x.array.shape:
         source = broadcast_to(source, x.array.shape)
     return overwrite(x, source, "copy_")
+
+
+def overwritten(x: Tensor, name: str) -> Tensor:
+    """Count a write that was made straight into `x.array`, outside of differentiation."""
+    version_of(x).bump(name)
+    return x
+
+
+def update(
+    rule: Callable[..., None], written: tuple[Tensor, ...], read: tuple[Tensor, ...], **static: Any
+) -> None:
+    """Run `rule(*arrays, **static)`, which changes the arrays of `written` in place and reads those
+    of `read`, unrecorded: how optimizers move parameters and their state."""
+    quiet.run(rule, *[x.array for x in written], *[x.array for x in read], **static)
+    for x in written:
+        version_of(x).bump(rule.__name__)
+    watch = MODE.get().watch
+    if watch is not None:
+        watch(rule, written + read, static, written)

@@ -87,7 +87,7 @@ class ModeGuard:
         return wrapper  # type: ignore[return-value]
 
 
-class no_grad(ModeGuard):  # noqa: N801 (PyTorch's name)
+class no_grad(ModeGuard):
     """Operations inside are not remembered: faster, and nothing is kept.
 
     >>> import sangja
@@ -108,14 +108,14 @@ class no_grad(ModeGuard):  # noqa: N801 (PyTorch's name)
         super().__init__(grad=False)
 
 
-class enable_grad(no_grad):  # noqa: N801 (PyTorch's name)
+class enable_grad(no_grad):
     """Operations inside are remembered, also within `no_grad`."""
 
     def __init__(self, function: None = None) -> None:
         ModeGuard.__init__(self, grad=True)
 
 
-class set_grad_enabled(ModeGuard):  # noqa: N801 (PyTorch's name)
+class set_grad_enabled(ModeGuard):
     """Remember operations or not, from this call on; as a context manager, until its end."""
 
     def __init__(self, mode: bool) -> None:
@@ -134,14 +134,14 @@ class set_grad_enabled(ModeGuard):  # noqa: N801 (PyTorch's name)
         return ModeGuard(**self.changes)(function)
 
 
-class inference_mode(ModeGuard):  # noqa: N801 (PyTorch's name)
+class inference_mode(ModeGuard):
     """As `no_grad`, and the tensors made inside can never take part in a graph."""
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__(grad=not mode, inference=bool(mode))
 
 
-class watching(ModeGuard):  # noqa: N801 (a guard like the others)
+class watching(ModeGuard):
     """Calls `watch(primitive, inputs, static, output)` after each operation inside."""
 
     def __init__(self, watch: Callable[..., None] | None) -> None:

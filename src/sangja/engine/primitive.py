@@ -60,7 +60,9 @@ class Plan:
         self.primitive = primitive
         self.mask = mask
         self.needs = tuple(i for i in range(mask.bit_length()) if mask >> i & 1)
-        chosen = [primitive.shared] if primitive.shared else [primitive.rules[i] for i in self.needs]
+        chosen = (
+            [primitive.shared] if primitive.shared else [primitive.rules[i] for i in self.needs]
+        )
         wanted = [name for rule in chosen if rule for name in rule_parameters(rule)]
         self.keep = tuple(i for i, name in enumerate(inputs) if name in wanted)
         self.keeps_out = "out" in wanted
@@ -72,9 +74,7 @@ class Plan:
         places = [tuple(layout.index(n) for n in rule_parameters(r)) if r else () for r in chosen]
         self.shared = (chosen[0], places[0]) if primitive.shared else None
         self.rules: tuple[tuple[Rule | None, tuple[int, ...]], ...] = tuple(
-            [(None, (i,)) for i in self.needs]
-            if self.shared
-            else zip(chosen, places, strict=True)  # type: ignore[arg-type]
+            [(None, (i,)) for i in self.needs] if self.shared else zip(chosen, places, strict=True)  # type: ignore[arg-type]
         )
 
 

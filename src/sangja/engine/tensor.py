@@ -10,6 +10,7 @@ import numpy as np
 
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
+from sangja.core.settings import settings
 from sangja.core.shapes import Size
 from sangja.engine.primitive import Plan, Primitive
 from sangja.engine.version import Version
@@ -252,7 +253,7 @@ class Tensor:
 def legacy_array(args: tuple[Any, ...]) -> Array:
     """The float array of `Tensor(2, 3)` (zeros, where PyTorch leaves memory as it was),
     `Tensor([1, 2])` or `Tensor()`."""
-    default = dtypes.settings.default_dtype
+    default = settings.default_dtype
     if len(args) == 1 and isinstance(args[0], Tensor):
         return args[0].array
     if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray)):

@@ -1,4 +1,4 @@
-"""Arithmetic, comparison and the elementary functions, one element at a time.
+"""Arithmetic, one element at a time, and the choice between elements.
 
 Every function takes tensors, numbers and arrays, broadcasts, and promotes dtypes by PyTorch's rule.
 """
@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sangja.engine import Primitive, Tensor, apply, binary, unary
+import numpy as np
 
-# -- arithmetic -------------------------------------------------------------------------------
+from sangja.core import dtypes
+from sangja.core.errors import ArgumentTypeError, DivisionError, DTypeError
+from sangja.engine import Primitive, Tensor, apply, binary, unary, wrap
+from sangja.ops.arguments import as_tensor
+
+# -- the four operations ----------------------------------------------------------------------
 
 
 class Add(Primitive):
@@ -34,7 +39,14 @@ class Subtract(Primitive):
     grad_name = "SubBackward0"
 
     def forward(xp, x, y):
-        return xp.subtract(x, y)
+        try:
+            return xp.subtract(x, y)
+        except TypeError:
+            raise DTypeError(
+                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
+                "trying to invert a mask, use the `~` or `logical_not()` operator instead; for the "
+                "difference of two masks, `^` or `logical_xor()`."
+            ) from None
 
     def dx(g):
         return g
@@ -82,7 +94,13 @@ class Negative(Primitive):
     grad_name = "NegBackward0"
 
     def forward(xp, x):
-        return xp.negative(x)
+        try:
+            return xp.negative(x)
+        except TypeError:
+            raise DTypeError(
+                "Negation, the `-` operator, on a bool tensor is not supported. If you are trying "
+                "to invert a mask, use the `~` or `logical_not()` operator instead."
+            ) from None
 
     def dx(g):
         return -g
@@ -95,12 +113,29 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     >>> sangja.add(sangja.tensor([1.0, 2.0]), 1)
     tensor([2., 3.])
     """
-    return binary(Add, input, other if alpha == 1 else multiply(other, alpha))
+    return binary(Add, input, other if alpha == 1 else scaled(input, other, alpha))
 
 
 def subtract(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """z = x − α·y."""
-    return binary(Subtract, input, other if alpha == 1 else multiply(other, alpha))
+    return binary(Subtract, input, other if alpha == 1 else scaled(input, other, alpha))
+
+
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """z = y − α·x, subtraction the other way round."""
+    return subtract(other, input, alpha=alpha)
+
+
+def scaled(input: Any, other: Any, alpha: Any) -> Any:
+    """α·y for `add` and `subtract`. A fraction of integers is refused with `DTypeError`."""
+    if isinstance(alpha, float):
+        tensors = [x.array for x in (input, other) if isinstance(x, Tensor)]
+        if dtypes.result_dtype(tensors).kind in "iub":
+            raise DTypeError(
+                "For integral input tensors, argument alpha must not be a floating point number; "
+                f"got alpha={alpha}. Convert a tensor with .float() first"
+            )
+    return multiply(other, alpha)
 
 
 def multiply(input: Any, other: Any) -> Tensor:
@@ -108,102 +143,328 @@ def multiply(input: Any, other: Any) -> Tensor:
     return binary(Multiply, input, other)
 
 
-def divide(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """z = x / y, in floating point."""
-    return binary(Divide, input, other)
-
-
 def negative(input: Any) -> Tensor:
-    """z = −x."""
+    """z = −x. Raises `DTypeError` for bools."""
     return unary(Negative, input)
 
 
-# -- exponentials and hyperbolic functions ----------------------------------------------------
+def positive(input: Tensor) -> Tensor:
+    """z = x, itself. Raises `DTypeError` for bools."""
+    if input.array.dtype.kind == "b":
+        raise DTypeError(
+            "The `+` operator, on a bool tensor is not supported; convert it with .int()"
+        )
+    return input
 
 
-class Exp(Primitive):
-    """z = eˣ"""
-
-    floats = True
-
-    def forward(xp, x):
-        return xp.exp(x)
-
-    def dx(g, out):
-        return g * out
+# -- division and remainders ------------------------------------------------------------------
 
 
-class Log(Primitive):
-    """z = ln x"""
+class FloorDivide(Primitive):
+    """z = ⌊x / y⌋; its slope is 0 wherever it has one"""
 
-    floats = True
+    promotes = True
+    grad_name = "DivBackward2"
 
-    def forward(xp, x):
-        return xp.log(x)
+    def forward(xp, x, y):
+        check_divisor(xp, x, y, "floor_divide")
+        return xp.floor_divide(x, y)
 
-    def dx(g, x):
-        return g / x
+    def dx(g):
+        return zeros(g)
 
-
-class Tanh(Primitive):
-    """z = tanh x"""
-
-    floats = True
-
-    def forward(xp, x):
-        return xp.tanh(x)
-
-    def dx(g, out):
-        return g - g * out * out
+    def dy(g):
+        return zeros(g)
 
 
-def exp(input: Any) -> Tensor:
-    """z = eˣ."""
-    return unary(Exp, input)
+class TruncateDivide(Primitive):
+    """z = x / y rounded towards 0; its slope is 0 wherever it has one"""
+
+    promotes = True
+    grad_name = "DivBackward2"
+
+    def forward(xp, x, y):
+        if check_divisor(xp, x, y, "div").kind == "f":
+            return xp.trunc(xp.true_divide(x, y))
+        floor, remainder = xp.divmod(x, y)
+        return floor + ((remainder != 0) & (floor < 0))
+
+    def dx(g):
+        return zeros(g)
+
+    def dy(g):
+        return zeros(g)
 
 
-def log(input: Any) -> Tensor:
-    """z = ln x; −∞ at 0, nan below."""
-    return unary(Log, input)
-
-
-def tanh(input: Any) -> Tensor:
-    """z = tanh x."""
-    return unary(Tanh, input)
-
-
-# -- comparison -------------------------------------------------------------------------------
-
-
-class Less(Primitive):
-    """z = x < y"""
+class Remainder(Primitive):
+    """z = x − y ⌊x / y⌋, with the sign of y"""
 
     promotes = True
 
     def forward(xp, x, y):
-        return xp.less(x, y)
+        check_divisor(xp, x, y, "remainder")
+        return xp.remainder(x, y)
+
+    def dx(g):
+        return g
+
+    def dy(g, x, y):
+        return -g * floor_divide(x, y)
 
 
-def less(input: Any, other: Any) -> Tensor:
-    """z = x < y, a bool tensor."""
-    return binary(Less, input, other)
+class Fmod(Primitive):
+    """z = x − y · trunc(x / y), with the sign of x"""
+
+    promotes = True
+
+    def forward(xp, x, y):
+        check_divisor(xp, x, y, "fmod")
+        return xp.fmod(x, y)
+
+    def dx(g):
+        return g
+
+    def dy(g, x, y):
+        return -g * divide(x, y, rounding_mode="trunc")
+
+
+class Reciprocal(Primitive):
+    """z = 1 / x"""
+
+    floats = True
+
+    def forward(xp, x):
+        return xp.true_divide(1, x)
+
+    def dx(g, out):
+        return -g * (out * out)
+
+
+def check_divisor(xp: Any, x: Any, y: Any, name: str) -> np.dtype[Any]:
+    """The dtype of x ∘ y. Bools are refused, and a 0 that integers would be divided by."""
+    dtype: np.dtype[Any] = xp.result_type(x, y)
+    if dtype.kind == "b":
+        raise DTypeError(f"{name}: not implemented for bools; convert them with .int()")
+    if dtype.kind in "iu" and not xp.all(y):
+        raise DivisionError(
+            f"{name}: ZeroDivisionError: an integer is divided by 0, which has no integer result. "
+            "Mask the zeros, or convert to floating point (inf and nan) with .float()"
+        )
+    return dtype
+
+
+def divide(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """z = x / y in floating point; with `rounding_mode` "floor" or "trunc" (towards 0) rounded to a
+    whole number, in the dtype of the inputs.
+
+    >>> import sangja
+    >>> sangja.divide(sangja.tensor([-7, 7]), 2, rounding_mode="trunc")
+    tensor([-3,  3])
+    """
+    if rounding_mode is None:
+        return binary(Divide, input, other)
+    if rounding_mode == "floor":
+        return binary(FloorDivide, input, other)
+    if rounding_mode == "trunc":
+        return binary(TruncateDivide, input, other)
+    raise DTypeError(
+        "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+        f"{rounding_mode!r}"
+    )
+
+
+def floor_divide(input: Any, other: Any) -> Tensor:
+    """z = ⌊x / y⌋. Raises `DivisionError` for integers divided by 0."""
+    return binary(FloorDivide, input, other)
+
+
+def remainder(input: Any, other: Any) -> Tensor:
+    """z = x − y ⌊x / y⌋: Python's %, with the sign of the divisor.
+
+    Raises `DivisionError` for integers divided by 0.
+    """
+    return binary(Remainder, input, other)
+
+
+def fmod(input: Any, other: Any) -> Tensor:
+    """z = x − y · trunc(x / y): C's fmod, with the sign of the dividend.
+
+    Raises `DivisionError` for integers divided by 0.
+    """
+    return binary(Fmod, input, other)
+
+
+def reciprocal(input: Any) -> Tensor:
+    """z = 1 / x."""
+    return unary(Reciprocal, input)
+
+
+# -- magnitude --------------------------------------------------------------------------------
+
+
+class Absolute(Primitive):
+    """z = |x|"""
+
+    grad_name = "AbsBackward0"
+
+    def forward(xp, x):
+        return xp.absolute(x)
+
+    def dx(g, x):
+        return g * sign(x)
+
+
+class Sign(Primitive):
+    """z = −1, 0 or 1 as x is below, at or above 0; its slope is 0 wherever it has one"""
+
+    def forward(xp, x):
+        if x.dtype.kind == "f":
+            return xp.nan_to_num(xp.sign(x), copy=False)  # the sign of nan is 0
+        return xp.array(x) if x.dtype.kind == "b" else xp.sign(x)
+
+    def dx(g):
+        return zeros(g)
+
+
+class Zeros(Primitive):
+    """z = 0 in the shape of x"""
+
+    def forward(xp, x):
+        return xp.zeros_like(x)
+
+
+def zeros(g: Any) -> Any:
+    """The gradient of what moves only in steps: 0, whatever arrives (0 · ∞ would be nan)."""
+    return unary(Zeros, g)
+
+
+def absolute(input: Any) -> Tensor:
+    """z = |x|; its derivative at 0 is 0."""
+    return unary(Absolute, input)
+
+
+def sign(input: Any) -> Tensor:
+    """z = x / |x|, 0 at 0 (and at nan)."""
+    return unary(Sign, input)
+
+
+# -- mixtures ---------------------------------------------------------------------------------
+
+
+class Lerp(Primitive):
+    """z = start + weight · (end − start).
+
+    Computed from the nearer end, so that weight 1 gives `end` exactly.
+    """
+
+    promotes = True
+
+    def forward(xp, start, end, weight):
+        way = end - start
+        return xp.where(
+            xp.less(xp.abs(weight), 0.5), start + weight * way, end - way * (1 - weight)
+        )
+
+    def dstart(g, weight):
+        return g * (1 - weight)
+
+    def dend(g, weight):
+        return g * weight
+
+    def dweight(g, start, end):
+        return g * (end - start)
+
+
+def lerp(input: Any, end: Any, weight: Any) -> Tensor:
+    """z = x + weight · (end − x), between (or beyond) two tensors.
+
+    Raises `DTypeError` if the tensors differ in dtype, or are integers.
+    """
+    operands = {"input": input, "end": end, "weight": weight}
+    found = {name: x.dtype for name, x in operands.items() if isinstance(x, Tensor)}
+    for name, dtype in found.items():
+        if dtype != found.get("input", dtype):
+            raise DTypeError(
+                f"lerp: expected dtype {found['input']} for `{name}` but got dtype {dtype}; convert "
+                "it with .to(dtype)"
+            )
+        if dtype.category < dtypes.FLOATING:
+            raise DTypeError(f"lerp: not implemented for {dtype}; convert with .float()")
+    return apply(Lerp, input, end, weight)
+
+
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+    """z = x + value · t₁ · t₂."""
+    product = tensor1 if value == 1 else multiply(tensor1, value)
+    return add(input, multiply(product, tensor2))
+
+
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+    """z = x + value · t₁ / t₂. Raises `DTypeError` for two integers."""
+    kinds = [x.array.dtype.kind for x in (tensor1, tensor2) if isinstance(x, Tensor)]
+    if all(kind in "iub" for kind in kinds):
+        raise DTypeError(
+            "Integer division with addcdiv is not supported; convert one of the tensors with "
+            ".float(), or write input + value * torch.div(t1, t2, rounding_mode='trunc')"
+        )
+    numerator = tensor1 if value == 1 else multiply(tensor1, value)
+    return add(input, divide(numerator, tensor2))
+
+
+# -- choice -----------------------------------------------------------------------------------
 
 
 class Where(Primitive):
     """z = x where the condition holds, else y"""
 
-    promotes = True
+    promotes = ("x", "y")
 
     def forward(xp, condition, x, y):
         return xp.where(condition, x, y)
 
     def dx(g, condition):
-        return where(condition, g, 0)
+        return masked(condition, g)
 
     def dy(g, condition):
-        return where(condition, 0, g)
+        return choose(condition, 0, g)
 
 
-def where(condition: Any, input: Any, other: Any) -> Tensor:
-    """z = x where `condition`, else y."""
-    return apply(Where, condition, input, other)
+def choose(condition: Any, x: Any, y: Any) -> Any:
+    """`where` without checks, of arrays or tensors: for derivative rules."""
+    return apply(Where, condition, x, y)
+
+
+def masked(condition: Any, g: Any) -> Any:
+    """`g` where the condition holds, else 0 (also where `g` is nan or infinite)."""
+    return apply(Where, condition, g, 0)
+
+
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """z = x where `condition`, else y. With the condition alone: the indices where it holds, one tensor
+    per dimension.
+
+    >>> import sangja
+    >>> x = sangja.tensor([1.0, -2.0])
+    >>> sangja.where(x > 0, x, 0.0)
+    tensor([1., 0.])
+
+    Raises `DTypeError` for a condition that is not bool.
+    """
+    chosen = as_tensor(condition, "condition")
+    if input is None and other is None:
+        return tuple(wrap(i) for i in np.nonzero(chosen.array))
+    if input is None or other is None:
+        raise ArgumentTypeError("where: give both `input` and `other`, or the condition alone")
+    if chosen.array.dtype.kind != "b":
+        if chosen.array.dtype != np.uint8:
+            raise DTypeError(
+                "where expected condition to be a boolean tensor, but got a tensor with dtype "
+                f"{chosen.dtype}; compare it with something, as in x != 0"
+            )
+        chosen = wrap(chosen.array != 0)
+    return apply(Where, chosen, input, other)
+
+
+def where_or(input: Any, condition: Any, other: Any) -> Tensor:
+    """z = x where `condition`, else y: `where` as a method of x."""
+    return where(condition, input, other)  # type: ignore[no-any-return]

@@ -9,20 +9,161 @@ from typing import Any
 from sangja.core.errors import OperandError
 from sangja.engine import Primitive, Tensor, backward, binary, copy_, hooks
 from sangja.engine.inplace import check_writable, past, write
-from sangja.ops import create, elementwise, index, linalg, protocols, reduce, shape
+from sangja.ops import (
+    activation,
+    bitwise,
+    comparison,
+    create,
+    elementwise,
+    exponential,
+    index,
+    linalg,
+    protocols,
+    reduce,
+    rounding,
+    shape,
+    special,
+    trigonometry,
+)
 
 METHODS: dict[str, Callable[..., Any]] = {
+    # activation
+    "relu": activation.relu,
+    "sigmoid": activation.sigmoid,
+    "softmax": activation.softmax,
+    "log_softmax": activation.log_softmax,
+    "hardshrink": activation.hardshrink,
+    "prelu": activation.prelu,
+    # bitwise
+    "bitwise_and": bitwise.bitwise_and,
+    "bitwise_or": bitwise.bitwise_or,
+    "bitwise_xor": bitwise.bitwise_xor,
+    "bitwise_not": bitwise.bitwise_not,
+    "bitwise_left_shift": bitwise.bitwise_left_shift,
+    "bitwise_right_shift": bitwise.bitwise_right_shift,
+    "__invert__": bitwise.bitwise_not,
+    # comparison
+    "eq": comparison.eq,
+    "ne": comparison.not_equal,
+    "not_equal": comparison.not_equal,
+    "lt": comparison.less,
+    "less": comparison.less,
+    "le": comparison.less_equal,
+    "less_equal": comparison.less_equal,
+    "gt": comparison.greater,
+    "greater": comparison.greater,
+    "ge": comparison.greater_equal,
+    "greater_equal": comparison.greater_equal,
+    "isclose": comparison.isclose,
+    "allclose": comparison.allclose,
+    "equal": comparison.equal,
+    "isnan": comparison.isnan,
+    "isinf": comparison.isinf,
+    "isposinf": comparison.isposinf,
+    "isneginf": comparison.isneginf,
+    "isfinite": comparison.isfinite,
+    "signbit": comparison.signbit,
+    "logical_and": comparison.logical_and,
+    "logical_or": comparison.logical_or,
+    "logical_xor": comparison.logical_xor,
+    "logical_not": comparison.logical_not,
+    "maximum": comparison.maximum,
+    "minimum": comparison.minimum,
+    "fmax": comparison.fmax,
+    "fmin": comparison.fmin,
+    "clamp": comparison.clamp,
+    "clip": comparison.clamp,
+    "clamp_min": comparison.clamp_min,
+    "clamp_max": comparison.clamp_max,
+    # elementwise
     "add": elementwise.add,
     "sub": elementwise.subtract,
     "subtract": elementwise.subtract,
     "mul": elementwise.multiply,
     "multiply": elementwise.multiply,
     "div": elementwise.divide,
-    "truediv": elementwise.divide,
+    "divide": elementwise.divide,
+    "true_divide": elementwise.divide,
+    "floor_divide": elementwise.floor_divide,
+    "remainder": elementwise.remainder,
+    "fmod": elementwise.fmod,
+    "reciprocal": elementwise.reciprocal,
     "neg": elementwise.negative,
-    "exp": elementwise.exp,
-    "log": elementwise.log,
-    "tanh": elementwise.tanh,
+    "negative": elementwise.negative,
+    "positive": elementwise.positive,
+    "abs": elementwise.absolute,
+    "absolute": elementwise.absolute,
+    "sign": elementwise.sign,
+    "sgn": elementwise.sign,
+    "lerp": elementwise.lerp,
+    "addcmul": elementwise.addcmul,
+    "addcdiv": elementwise.addcdiv,
+    "where": elementwise.where_or,
+    "__abs__": elementwise.absolute,
+    "__neg__": elementwise.negative,
+    "__pos__": elementwise.positive,
+    # exponential
+    "exp": exponential.exp,
+    "exp2": exponential.exp2,
+    "expm1": exponential.expm1,
+    "log": exponential.log,
+    "log2": exponential.log2,
+    "log10": exponential.log10,
+    "log1p": exponential.log1p,
+    "logaddexp": exponential.logaddexp,
+    "logaddexp2": exponential.logaddexp2,
+    "xlogy": exponential.xlogy,
+    "sqrt": exponential.sqrt,
+    "rsqrt": exponential.rsqrt,
+    "square": exponential.square,
+    "pow": exponential.pow,
+    "float_power": exponential.float_power,
+    "hypot": exponential.hypot,
+    "__pow__": exponential.pow,
+    "__rpow__": exponential.rpow,
+    # rounding
+    "floor": rounding.floor,
+    "ceil": rounding.ceil,
+    "round": rounding.round,
+    "trunc": rounding.trunc,
+    "fix": rounding.trunc,
+    "frac": rounding.frac,
+    "copysign": rounding.copysign,
+    "heaviside": rounding.heaviside,
+    "nan_to_num": rounding.nan_to_num,
+    # special
+    "erf": special.erf,
+    "erfc": special.erfc,
+    "erfinv": special.erfinv,
+    "lgamma": special.lgamma,
+    "digamma": special.digamma,
+    "polygamma": special.polygamma_of,
+    "logit": special.logit,
+    # trigonometry
+    "sin": trigonometry.sin,
+    "cos": trigonometry.cos,
+    "tan": trigonometry.tan,
+    "asin": trigonometry.asin,
+    "arcsin": trigonometry.asin,
+    "acos": trigonometry.acos,
+    "arccos": trigonometry.acos,
+    "atan": trigonometry.atan,
+    "arctan": trigonometry.atan,
+    "atan2": trigonometry.atan2,
+    "arctan2": trigonometry.atan2,
+    "sinh": trigonometry.sinh,
+    "cosh": trigonometry.cosh,
+    "tanh": trigonometry.tanh,
+    "asinh": trigonometry.asinh,
+    "arcsinh": trigonometry.asinh,
+    "acosh": trigonometry.acosh,
+    "arccosh": trigonometry.acosh,
+    "atanh": trigonometry.atanh,
+    "arctanh": trigonometry.atanh,
+    "sinc": trigonometry.sinc,
+    "deg2rad": trigonometry.deg2rad,
+    "rad2deg": trigonometry.rad2deg,
+    # others
     "sum": reduce.sum,
     "mean": reduce.mean,
     "reshape": shape.reshape,
@@ -38,7 +179,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     "retain_grad": hooks.retain_grad,
     "__getitem__": index.getitem,
     "__setitem__": index.setitem,
-    "__neg__": elementwise.negative,
     "__matmul__": linalg.matmul,
 }
 METHODS |= {name: getattr(protocols, name) for name in protocols.__all__}
@@ -48,15 +188,41 @@ PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
 }
 
 # In place: `x.add_(y)` computes add(x, y) and writes it into x.
-INPLACE = ("add", "sub", "mul", "div", "neg", "exp", "log", "tanh")
+INPLACE = """
+    relu sigmoid
+    bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift
+    eq ne not_equal lt less le less_equal gt greater ge greater_equal logical_and logical_or
+    logical_xor logical_not clamp clip clamp_min clamp_max
+    add sub subtract mul multiply div divide true_divide floor_divide remainder fmod
+    reciprocal neg negative abs absolute sign sgn lerp addcmul addcdiv
+    exp exp2 expm1 log log2 log10 log1p xlogy sqrt rsqrt square pow float_power hypot
+    floor ceil round trunc fix frac copysign heaviside nan_to_num
+    erf erfc erfinv lgamma digamma polygamma logit
+    sin cos tan asin arcsin acos arccos atan arctan atan2 arctan2 sinh cosh tanh asinh
+    arcsinh acosh arccosh atanh arctanh sinc deg2rad rad2deg
+""".split()
 
 OPERATORS: dict[str, type[Primitive]] = {
     "add": elementwise.Add,
     "sub": elementwise.Subtract,
     "mul": elementwise.Multiply,
     "truediv": elementwise.Divide,
+    "floordiv": elementwise.FloorDivide,
+    "mod": elementwise.Remainder,
+    "and": bitwise.BitwiseAnd,
+    "or": bitwise.BitwiseOr,
+    "xor": bitwise.BitwiseXor,
+    "lshift": bitwise.LeftShift,
+    "rshift": bitwise.RightShift,
 }
-COMPARISONS: dict[str, type[Primitive]] = {"lt": elementwise.Less}
+COMPARISONS: dict[str, type[Primitive]] = {
+    "eq": comparison.Equal,
+    "ne": comparison.NotEqual,
+    "lt": comparison.Less,
+    "le": comparison.LessEqual,
+    "gt": comparison.Greater,
+    "ge": comparison.GreaterEqual,
+}
 
 
 def operator_of(primitive: type[Primitive], name: str) -> Callable[..., Any]:
@@ -109,8 +275,9 @@ def bind() -> None:
     for name, primitive in OPERATORS.items():
         setattr(Tensor, f"__{name}__", operator_of(primitive, f"__{name}__"))
         setattr(Tensor, f"__r{name}__", reflected_of(primitive, f"__r{name}__"))
-        method = METHODS[name]
-        setattr(Tensor, f"__i{name}__", inplace_of(method, f"__i{name}__"))
+        compute = functools.partial(binary, primitive)
+        setattr(Tensor, f"__i{name}__", inplace_of(compute, f"__i{name}__"))
+    Tensor.__ipow__ = inplace_of(exponential.pow, "__ipow__")  # type: ignore[attr-defined]
     for name, primitive in COMPARISONS.items():
         setattr(Tensor, f"__{name}__", operator_of(primitive, f"__{name}__"))
 

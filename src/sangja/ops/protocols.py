@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from sangja.core import dtypes
-from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, GradientError, SangjaError
-from sangja.core.formatting import format_tensor
+from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, GradientError
+from sangja.core.formatting import array_suffixes, format_array, format_number
 from sangja.core.shapes import normalize_dim
 from sangja.engine import Tensor, apply, wrap
 from sangja.engine.inplace import Copy
@@ -173,17 +173,21 @@ def __contains__(input: Tensor, value: Any) -> bool:
 
 
 def __repr__(input: Tensor) -> str:
-    notes = []
+    array = input.array
+    suffixes = array_suffixes(array, repr(input.dtype), dtypes.settings.default_dtype)
     node = node_of(input)
     if node is not None:
-        notes.append(f"grad_fn=<{node.name()}>")
+        suffixes.append(f"grad_fn=<{node.name()}>")
     elif input._requires_grad:
-        notes.append("requires_grad=True")
-    return format_tensor(input.array, dtypes.settings.default_dtype, notes)
+        suffixes.append("requires_grad=True")
+    # A subclass is printed under its own name, except a parameter, as in PyTorch.
+    kind = type(input).__name__
+    prefix = "tensor(" if kind in ("Tensor", "Parameter") else f"{kind}("
+    return format_array(array, prefix=prefix, suffixes=suffixes)
 
 
 def __format__(input: Tensor, spec: str) -> str:
-    return format(input.array.item(), spec) if not input.array.ndim else object.__format__(input, spec)
+    return format_number(input.array, spec) if spec or not input.array.ndim else repr(input)
 
 
 def __deepcopy__(input: Tensor, memo: dict[int, Any]) -> Tensor:

@@ -12,8 +12,7 @@ from sangja.train.report.charts import (
 )
 from sangja.train.report.markup import Html, escape, join, tag
 from sangja.train.report.numbers import data, metric_data, number, percent
-from sangja.train.report.parts import block, note, scroller, table
-from sangja.train.report.parts import name as named
+from sangja.train.report.parts import block, name as named, note, scroller, table
 from sangja.train.report.png import data_uri
 from sangja.train.report.run import RunReport, WrongImage
 from sangja.train.report.scores import (

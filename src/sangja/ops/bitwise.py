@@ -1,0 +1,106 @@
+"""Integers as rows of bits, bools as single ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sangja.core.errors import DTypeError
+from sangja.engine import Primitive, Tensor, binary, unary
+
+
+class BitwiseAnd(Primitive):
+    """z = the bits set in both x and y"""
+
+    promotes = True
+
+    def forward(xp, x, y):
+        return on_bits(xp.bitwise_and, x, y)
+
+
+class BitwiseOr(Primitive):
+    """z = the bits set in x or y"""
+
+    promotes = True
+
+    def forward(xp, x, y):
+        return on_bits(xp.bitwise_or, x, y)
+
+
+class BitwiseXor(Primitive):
+    """z = the bits set in one of x and y"""
+
+    promotes = True
+
+    def forward(xp, x, y):
+        return on_bits(xp.bitwise_xor, x, y)
+
+
+class BitwiseNot(Primitive):
+    """z = the bits not set in x"""
+
+    def forward(xp, x):
+        if x.dtype.kind not in "biu":
+            raise DTypeError(
+                "~ (operator.invert) is only implemented on integer and Boolean-type tensors, not "
+                f"{x.dtype}"
+            )
+        return xp.bitwise_not(x)
+
+
+class LeftShift(Primitive):
+    """z = x · 2ʸ, bits that leave being lost"""
+
+    promotes = True
+
+    def forward(xp, x, y):
+        return on_bits(xp.left_shift, x, y)
+
+
+class RightShift(Primitive):
+    """z = ⌊x / 2ʸ⌋"""
+
+    promotes = True
+
+    def forward(xp, x, y):
+        return on_bits(xp.right_shift, x, y)
+
+
+def on_bits(function: Any, x: Any, y: Any) -> Any:
+    """`function(x, y)`; what is not made of bits is refused."""
+    try:
+        return function(x, y)
+    except TypeError:
+        kinds = ", ".join(str(getattr(v, "dtype", type(v).__name__)) for v in (x, y))
+        raise DTypeError(
+            f"{function.__name__}: only integers and bools have bits to work on; got {kinds}"
+        ) from None
+
+
+def bitwise_and(input: Any, other: Any) -> Tensor:
+    """z = x & y, bit by bit; for bools ∧. Raises `DTypeError` for floats."""
+    return binary(BitwiseAnd, input, other)
+
+
+def bitwise_or(input: Any, other: Any) -> Tensor:
+    """z = x | y, bit by bit; for bools ∨. Raises `DTypeError` for floats."""
+    return binary(BitwiseOr, input, other)
+
+
+def bitwise_xor(input: Any, other: Any) -> Tensor:
+    """z = x ^ y, bit by bit; for bools "either … or". Raises `DTypeError` for floats."""
+    return binary(BitwiseXor, input, other)
+
+
+def bitwise_not(input: Any) -> Tensor:
+    """z = ~x, bit by bit; for bools ¬. Raises `DTypeError` for floats."""
+    return unary(BitwiseNot, input)
+
+
+def bitwise_left_shift(input: Any, other: Any) -> Tensor:
+    """z = x << y = x · 2ʸ. Raises `DTypeError` for floats."""
+    return binary(LeftShift, input, other)
+
+
+def bitwise_right_shift(input: Any, other: Any) -> Tensor:
+    """z = x >> y = ⌊x / 2ʸ⌋. Raises `DTypeError` for floats."""
+    return binary(RightShift, input, other)

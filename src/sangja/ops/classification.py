@@ -1,0 +1,241 @@
+"""Losses of scores for classes: cross-entropy and the negative log-likelihood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sangja.core.errors import DTypeError, OutOfRangeError, ShapeError
+from sangja.engine import Primitive, Tensor, apply
+from sangja.ops.arguments import as_tensor
+from sangja.ops.exponential import exp
+from sangja.ops.loss import reduced, reduction_of
+from sangja.ops.reduce import sum as total
+from sangja.ops.shape import permute, reshape
+
+
+class RowLogSumExp(Primitive):
+    """z = ln Σ exp(x) over the last dimension, which stays with size 1"""
+
+    grad_name = "LogsumexpBackward0"
+
+    def forward(xp, x):
+        top = xp.maximum.reduce(x, axis=-1, keepdims=True)
+        z = xp.subtract(x, top)
+        z = xp.add.reduce(xp.exp(z, out=z), axis=-1, keepdims=True)
+        return xp.add(xp.log(z, out=z), top, out=z)
+
+    def dx(g, x, out):
+        return g * exp(x - out)
+
+
+class CrossEntropy(Primitive):
+    """z = scale · (lse − x[target]) for each row x, where lse = ln Σ exp(x); summed up with `total`.
+
+    A primitive for speed, and because its derivative, softmax(x) − one-hot(target), is short. That
+    derivative counts in how lse depends on x, and sends nothing to lse itself.
+    """
+
+    grad_name = "NllLossBackward0"
+
+    def forward(xp, x, lse, target, scale, *, ignore_index, total):
+        z = (lse[:, 0] - pick(xp, x, target)) * scale
+        z[target == ignore_index] = 0
+        return z.sum() if total else z
+
+    def dx(g, x, lse, target, scale):
+        return apply(SubtractOneHot, exp(x - lse), target) * reshape(g * scale, (-1, 1))
+
+
+class SubtractOneHot(Primitive):
+    """z = x, minus 1 in each row at `target` (if it is a class)"""
+
+    def forward(xp, x, target):
+        z = xp.array(x)
+        z[xp.arange(len(x)), inside(xp, target, x)] -= 1
+        return z
+
+    def dx(g):
+        return g
+
+
+class PickClass(Primitive):
+    """z[n] = x[n, target[n]]; 0 where `target` is `ignore_index`"""
+
+    grad_name = "NllLossBackward0"
+
+    def forward(xp, x, target, *, ignore_index):
+        z = pick(xp, x, target)
+        z[target == ignore_index] = 0
+        return z
+
+    def dx(g, target, x_shape, ignore_index):
+        return apply(PutClass, g, target, classes=x_shape[1], ignore_index=ignore_index)
+
+
+class PutClass(Primitive):
+    """z[n, target[n]] = x[n], else 0; nothing where `target` is `ignore_index`"""
+
+    def forward(xp, x, target, *, classes, ignore_index):
+        z = xp.zeros((len(x), classes), x.dtype)
+        z[xp.arange(len(x)), inside(xp, target, z)] = xp.where(target == ignore_index, 0, x)
+        return z
+
+    def dx(g, target, ignore_index):
+        return apply(PickClass, g, target, ignore_index=ignore_index)
+
+
+class ClassScale(Primitive):
+    """z[n] = weight[target[n]] (1 without weights), 0 where `target` is `ignore_index`; divided by the sum
+    of all with `average`. With `plain` the weights count in that sum only"""
+
+    def forward(xp, target, weight, *, ignore_index, average, plain, dtype):
+        counts = (target != ignore_index).astype(dtype)
+        z = counts if weight is None else counts * weight[xp.clip(target, 0, len(weight) - 1)]
+        sum_of_all = z.sum() if average else 1
+        return xp.divide(counts if plain else z, sum_of_all)
+
+
+def inside(xp: Any, target: Any, x: Any) -> Any:
+    """Targets as indices of columns of x; an ignored one may point anywhere."""
+    return xp.minimum(xp.maximum(target, 0), x.shape[1] - 1)
+
+
+def pick(xp: Any, x: Any, target: Any) -> Any:
+    """x[n, target[n]] for every row n."""
+    return x[xp.arange(len(x)), inside(xp, target, x)]
+
+
+def check_labels(name: str, target: Any, classes: int, ignore_index: int) -> None:
+    """Refuse a label that is no class, by value and place, before any work."""
+    if not target.size or (target.min() >= 0 and target.max() < classes):
+        return
+    wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise OutOfRangeError(
+            f"{name}: Target {int(target[place])} is out of bounds: at row "
+            f"{place[0] if len(place) == 1 else place} of the target; the input has {classes} classes, "
+            f"so labels go from 0 to {classes - 1} (or {ignore_index}, which is ignored). Labels that "
+            "begin at 1 need target - 1"
+        )
+
+
+def rows_and_labels(name: str, x: Tensor, target: Tensor, weight: Any, ignore_index: int) -> Any:
+    """(N, C, d₁, …) and labels (N, d₁, …) as rows (N·d₁…, C) and flat labels, checked."""
+    classes = x.shape[1] if x.ndim > 1 else x.shape[0] if x.ndim else 0
+    expected = (x.shape[0], *x.shape[2:]) if x.ndim > 1 else ()
+    if not x.ndim or target.array.shape != expected:
+        raise ShapeError(
+            f"{name}: input {list(x.shape)} is (N, C, d1, …) and needs a target {list(expected)} of class "
+            f"indices, (N, d1, …), got {list(target.shape)}: Expected input batch_size and target "
+            "batch_size to match"
+        )
+    if target.array.dtype.kind not in "iu":
+        raise DTypeError(
+            f"{name}: expected class indices of an integer dtype such as int64, got {target.dtype}; "
+            "use target.long()"
+        )
+    if weight is not None and weight.shape != (classes,):
+        raise ShapeError(
+            f"{name}: weight tensor should be defined either for all {classes} classes or no classes, "
+            f"but got weight tensor of shape: {list(weight.shape)}"
+        )
+    check_labels(name, target.array, classes, ignore_index)
+    if x.ndim != 2:
+        if x.ndim > 2:
+            x = permute(x, (0, *range(2, x.ndim), 1))
+        x, target = reshape(x, (target.array.size, classes)), reshape(target, (target.array.size,))
+    return x, target
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """z = −w[t] · ln softmax(x)[t]: the loss of scores x (logits, without softmax) for the class t.
+
+    x (N, C), (C,) or (N, C, d₁, …); the target class indices (N,), (), (N, d₁, …), or, floating and of the
+    shape of x, a probability for each class: z = −Σ w · p · ln softmax(x). `weight` (C,): one factor per class.
+    Targets equal to `ignore_index` count nothing. The mean is over the weights of the targets. With
+    `label_smoothing` ε the target is 1 − ε of itself and ε of a uniform distribution. Raises
+    `OutOfRangeError` for a label that is no class.
+
+    >>> import sangja
+    >>> sangja.nn.functional.cross_entropy(sangja.tensor([[0.0, 0.0]]), sangja.tensor([1]))
+    tensor(0.6931)
+    """
+    how = reduction_of(reduction, size_average, reduce)
+    x, t = as_tensor(input), as_tensor(target, "target")
+    w = None if weight is None else as_tensor(weight, "weight")
+    if not 0 <= label_smoothing <= 1:
+        raise ShapeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if t.array.dtype.kind == "f":
+        return soft_cross_entropy(x, t, w, how, label_smoothing)
+    rows, labels = rows_and_labels("cross_entropy", x, t, w, ignore_index)
+    static = {"ignore_index": ignore_index, "average": how == "mean", "dtype": x.array.dtype}
+    scale = apply(ClassScale, labels, w, plain=False, **static)
+    lse = apply(RowLogSumExp, rows)
+    z = apply(
+        CrossEntropy, rows, lse, labels, scale, ignore_index=ignore_index, total=how != "none"
+    )
+    if label_smoothing:
+        uniform = lse - rows if w is None else (lse - rows) * w
+        spread = total(uniform, dim=1) * apply(ClassScale, labels, w, plain=True, **static)
+        spread = spread if how == "none" else total(spread)
+        z = z * (1 - label_smoothing) + spread * (label_smoothing / rows.shape[1])
+    return z if how != "none" or x.ndim == 2 else reshape(z, t.shape)  # type: ignore[no-any-return]
+
+
+def soft_cross_entropy(
+    x: Tensor, p: Tensor, w: Any, reduction: str, label_smoothing: float
+) -> Tensor:
+    """z = −Σ w · p · ln softmax(x), for a probability p of each class."""
+    if p.shape != x.shape:
+        raise ShapeError(
+            f"cross_entropy: a floating target holds a probability for each class and must have the "
+            f"shape of the input {list(x.shape)}, got {list(p.shape)}; for class indices use "
+            "target.long()"
+        )
+    place = 1 if x.ndim > 1 else 0
+    classes = x.shape[place]
+    if label_smoothing:
+        p = p * (1 - label_smoothing) + label_smoothing / classes
+    if x.ndim > 2:
+        order = (0, *range(2, x.ndim), 1)
+        x, p = permute(x, order), permute(p, order)
+    losses = (apply(RowLogSumExp, x) - x) * p
+    z = total(losses if w is None else losses * w, dim=-1)
+    if reduction == "mean":
+        return total(z) / max(z.array.size, 1)
+    return reduced(z, reduction)
+
+
+def nll_loss(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """z = −w[t] · x[t]: the loss of log-probabilities x (from `log_softmax`) for the class t.
+
+    Shapes, weights, `ignore_index` and errors as in `cross_entropy`, which takes scores instead.
+    """
+    how = reduction_of(reduction, size_average, reduce)
+    x, t = as_tensor(input), as_tensor(target, "target")
+    w = None if weight is None else as_tensor(weight, "weight")
+    rows, labels = rows_and_labels("nll_loss", x, t, w, ignore_index)
+    static = {"ignore_index": ignore_index, "average": how == "mean", "dtype": x.array.dtype}
+    scale = apply(ClassScale, labels, w, plain=False, **static)
+    z = -(apply(PickClass, rows, labels, ignore_index=ignore_index) * scale)
+    return total(z) if how != "none" else reshape(z, t.shape)

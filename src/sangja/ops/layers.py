@@ -1,0 +1,79 @@
+"""Layers that are one product: linear, bilinear; and rearrangements of channels; similarities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sangja.core.errors import DTypeError, ShapeError
+from sangja.engine import Primitive, Tensor, apply
+from sangja.ops.arguments import as_tensor
+
+
+class Linear(Primitive):
+    """z = x · wᵀ + b; a primitive for speed, the heart of every multilayer perceptron"""
+
+    grad_name = "AddmmBackward0"
+
+    def forward(xp, x, w, b):
+        z = xp.matmul(x, w.T)
+        if b is not None:
+            z += b
+        return z
+
+    def dx(g, w):
+        return g @ w
+
+    def dw(g, x):
+        return apply(LinearWeight, g, x)
+
+    def db(g):
+        return g
+
+
+class LinearWeight(Primitive):
+    """z = gᵀ · x over all leading dimensions: ∂(x · wᵀ)/∂w applied to g"""
+
+    def forward(xp, g, x):
+        return xp.matmul(g.reshape(-1, g.shape[-1]).T, x.reshape(-1, x.shape[-1]))
+
+    def dg(h, x):
+        return apply(Linear, x, h, None)
+
+    def dx(h, g):
+        return g @ h
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
+    """z = x · wᵀ + b.
+
+    x (…, in), w (out, in) or (in,), b (out,) → (…, out) or (…,). Raises `ShapeError` where x has not as many
+    features as w expects, `DTypeError` where their dtypes differ.
+
+    >>> import sangja
+    >>> sangja.nn.functional.linear(sangja.tensor([1.0, 2.0]), sangja.tensor([[3.0, 4.0]]))
+    tensor([11.])
+    """
+    x, w = as_tensor(input), as_tensor(weight, "weight")
+    a, m = x.array, w.array
+    if m.ndim == 1:
+        z = linear(x, w.reshape(1, -1)).reshape(a.shape[:-1])
+        return z if bias is None else z + bias
+    if m.ndim != 2 or not a.ndim or a.shape[-1] != m.shape[1]:
+        raise ShapeError(
+            f"linear: input {list(a.shape)} and weight {list(m.shape)}: mat1 and mat2 shapes cannot "
+            f"be multiplied. The weight is (out_features, in_features), and the last dimension of "
+            f"the input must be in_features. Flatten the input, or make the layer for its size"
+        )
+    if a.dtype != m.dtype:
+        raise DTypeError(
+            f"linear: input and weight must have the same dtype, but got {x.dtype} and {w.dtype}; "
+            "convert the input with .to(weight.dtype)"
+        )
+    if bias is not None:
+        bias = as_tensor(bias, "bias")
+        if bias.array.ndim > 1 or bias.array.shape not in ((m.shape[0],), (1,), ()):
+            raise ShapeError(
+                f"linear: the bias {list(bias.array.shape)} must have one element for each of the "
+                f"{m.shape[0]} out_features of the weight {list(m.shape)}"
+            )
+    return apply(Linear, x, w, bias)  # type: ignore[no-any-return]
