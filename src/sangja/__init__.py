@@ -25,6 +25,7 @@ from sangja.core.dtypes import (
     uint64,
 )
 from sangja.core.shapes import Size, broadcast_shapes
+from sangja.core.version import __version__
 from sangja.engine import (
     Tensor,
     enable_grad,
@@ -176,5 +177,3 @@ from sangja.ops.trigonometry import (
     tan,
     tanh,
 )
-
-__version__ = "0.1.0"
