@@ -36,6 +36,7 @@ from sangja.core.dtypes import (
 )
 from sangja.core.limits import finfo, get_default_dtype, iinfo, set_default_dtype
 from sangja.core.shapes import Size, broadcast_shapes
+from sangja.core.version import __version__
 from sangja.engine import (
     Tensor,
     enable_grad,
@@ -294,5 +295,3 @@ from sangja.ops.trigonometry import (
     tan,
     tanh,
 )
-
-__version__ = "0.1.0"

@@ -6,6 +6,7 @@
     ├── DivisionError         RuntimeError         an integer divided by 0
     ├── DeviceError           RuntimeError         a device that does not exist or is not there
     ├── ArgumentError         ValueError           an argument out of its range
+    │   └── SamplingError     … and RuntimeError   a parameter that no random number can have
     ├── ArgumentTypeError     TypeError            an argument of the wrong kind
     │   └── OperandError      TypeError            an operand an operator cannot take
     ├── OutOfRangeError       IndexError           an index, a dimension or a label out of range
@@ -55,6 +56,10 @@ class DeviceError(SangjaError, RuntimeError):
 
 class ArgumentError(SangjaError, ValueError):
     """An argument out of its range."""
+
+
+class SamplingError(ArgumentError, RuntimeError):
+    """A parameter that no distribution has (PyTorch raises RuntimeError for it)."""
 
 
 class ArgumentTypeError(SangjaError, TypeError):

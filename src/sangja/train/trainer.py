@@ -413,7 +413,7 @@ class Trainer:
         waited = self.position.epoch - (self.history.best_epoch or 0)
         if self.patience is not None and self.patience <= waited and self.position.epoch < epochs:
             self.stop(
-                f"{self.monitor.replace('_', ' ')} had not become better for {waited} epochs, "
+                f"The {self.monitor.replace('_', ' ')} had not become better for {waited} epochs, "
                 f"so training ended after epoch {self.position.epoch} of {epochs}."
             )
 

@@ -42,8 +42,8 @@ def classification_outcome(
     np.add.at(confusion, (true, said), 1)
     right = int((said == true).sum())
     sentence = (
-        f"test accuracy: {measured('accuracy', values['accuracy'])} "
-        f"({right:,} of {len(true):,} rows that were never used in training)"
+        f"Test: accuracy {measured('accuracy', values['accuracy'])} "
+        f"({right:,} of {len(true):,} right), on data that had no part in training"
     )
     details: dict[str, Any] = {"class_names": list(job.classes), "confusion": confusion}
     if job.images is not None:
@@ -79,7 +79,7 @@ def regression_outcome(
     real = true[:, 0].astype(np.float64) * job.std + job.mean
     mae, r2 = values["mae"], values["r2"]
     sentence = (
-        f"test: predictions of {job.target!r} are off by {measured('mae', mae)} on average, "
-        f"R² = {r2:.3f} ({len(real):,} rows that were never used in training)"
+        f"Test: predictions of {job.target!r} are off by {measured('mae', mae)} on average, "
+        f"R² = {r2:.3f}, on {len(real):,} rows that had no part in training"
     )
     return Outcome(values, sentence, {"true": real, "predicted": said})

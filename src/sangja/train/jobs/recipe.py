@@ -37,6 +37,13 @@ from sangja.train.report import LayerRow, RunReport, render_report
 from sangja.train.trainer import LOG_NAME, Trainer
 
 DIGITS = "digits"
+# What a finished run leaves, and what each file is for.
+FILES = {
+    REPORT: "curves, results and mistakes: open it in a browser",
+    WEIGHTS: "the weights",
+    DESCRIPTION: "how to build and use the model",
+    LOG_NAME: "the numbers of every epoch",
+}
 
 
 class Run:
@@ -138,7 +145,7 @@ class Run:
             log(f"  {layer.name:{width}}  {shape:>8}  {count}".rstrip())
         log(
             f"Training: on the CPU with {plural(threads(), 'thread')}, "
-            f"{'up to ' if settings.epochs else ''}{plural(int(settings.epochs or 0), 'epoch')}, "
+            f"up to {plural(int(settings.epochs or 0), 'epoch')}, "
             f"batches of {settings.batch_size}, AdamW, learning rate {settings.lr:g}, "
             f"seed {settings.seed}"
         )
@@ -147,8 +154,8 @@ class Run:
     def data_lines(self) -> list[str]:
         """The sentences on the data, the one on the split last."""
         train, valid, test = (f"{self.job.rows[part]:,}" for part in PARTS)
-        how = "every class in the same share" if self.job.classes else "at random"
-        split = f"{train} rows to train, {valid} to validate, {test} to test ({how})"
+        how = ", each class in the same share" if self.job.classes else ""
+        split = f"drawn at random{how}: {train} to train, {valid} to validate, {test} to test"
         return [*self.job.said, split]
 
     def test(self, trainer: Trainer) -> Outcome:
@@ -164,10 +171,12 @@ class Run:
     def conclude(self, history: History, outcome: Outcome) -> None:
         """Say how it ended."""
         if history.stopped:
-            self.log(history.stopped[0].upper() + history.stopped[1:])
+            self.log(history.stopped)
         best = measured("loss", history.best_value or 0.0)
-        self.log(f"Kept: the model of epoch {history.best_epoch}, whose valid loss is {best}")
-        self.log(outcome.sentence[0].upper() + outcome.sentence[1:])
+        self.log(
+            f"Kept: the model of epoch {history.best_epoch}, whose valid loss of {best} is best"
+        )
+        self.log(outcome.sentence)
 
     def write(self, trainer: Trainer, layers: list[LayerRow], outcome: Outcome) -> None:
         """Model, then report: the report's being there tells that the run is finished."""
@@ -185,13 +194,9 @@ class Run:
         page = render_report(self.report(trainer, layers, outcome), global_settings.language)
         write_text(os.path.join(self.folder, REPORT), page)
         self.log("Files:")
-        for name, what in (
-            (REPORT, "curves, results and mistakes: open it in a browser"),
-            (WEIGHTS, "the weights"),
-            (DESCRIPTION, "how to build and use the model"),
-            (LOG_NAME, "every epoch's numbers"),
-        ):
-            self.log(f"  {os.path.join(self.folder, name)}  ({what})")
+        for name, what in FILES.items():
+            path = os.path.join(self.folder, name)
+            self.log(f"  {path:{len(self.folder) + 19}}  {what}")
         example = "digit.png" if job.images is not None else "rows.csv"
         self.log(f"Next: sangja predict {self.folder} {example}")
 

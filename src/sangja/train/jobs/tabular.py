@@ -22,7 +22,7 @@ from sangja.optim import AdamW
 from sangja.optim.lr_scheduler import ReduceLROnPlateau
 from sangja.train.jobs.job import FRACTIONS, PARTS, Job, Settings
 from sangja.train.jobs.presets import FOR_TABLES, ModelRecipe, check_model_name
-from sangja.train.metrics import MAE, R2, RMSE, Accuracy
+from sangja.train.metrics import MAE, R2, Accuracy
 from sangja.train.trainer import Trainer
 
 PATIENCE, PLATEAU = 20, 7
@@ -89,7 +89,7 @@ def make_trainer(job: Job, model: Any, **options: Any) -> Trainer:
         model,
         MSELoss() if regression else CrossEntropyLoss(),
         optimizer,
-        metrics=[R2(), MAE(job.std), RMSE(job.std)] if regression else [Accuracy()],
+        metrics=[R2(), MAE(job.std)] if regression else [Accuracy()],
         scheduler=ReduceLROnPlateau(optimizer, factor=0.5, patience=PLATEAU),
         patience=PATIENCE,
         clip_norm=5.0,
