@@ -300,10 +300,18 @@ def node_of(x: Tensor) -> Node | None:
     return x._node
 
 
+def base_of(view: View) -> Tensor:
+    """The tensor that the path of a view starts from. Where that one was itself rearranged in place
+    (`x.t_()`), it is what it was before."""
+    while view.base._view is not None:
+        view.base = view.base._view.base
+    return view.base
+
+
 def refresh(x: Tensor, view: View) -> None:
     assert x._version is not None
     view.seen = x._version.number
-    fresh = view.base
+    fresh = base_of(view)
     if not fresh._requires_grad:
         return
     for look in view.path:

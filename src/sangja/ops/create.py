@@ -104,7 +104,9 @@ def asarray(
     """`as_tensor`, with a say on whether memory is copied."""
     z = tensor(obj, dtype=dtype) if copy else as_tensor(obj, dtype, device)
     if copy is False and (not isinstance(obj, (Tensor, np.ndarray)) or z.array.dtype != obj.dtype):
-        raise ArgumentError("asarray: can't alias the given object: it is no tensor or array of that dtype")
+        raise ArgumentError(
+            "asarray: can't alias the given object: it is no tensor or array of that dtype"
+        )
     if requires_grad:
         z.requires_grad = True
     return z
@@ -126,7 +128,6 @@ def from_numpy(array: Array) -> Tensor:
     z = wrap(array)
     version_of(z).borrowed = True
     return z
-
 
 
 # -- filled -----------------------------------------------------------------------------------
@@ -163,7 +164,9 @@ def full(
     check_device(device)
     found = dtypes.scalar_dtype(number_of(fill_value)) if dtype is None else dtypes.to_numpy(dtype)
     if found is None:
-        raise ArgumentTypeError(f"full(): fill_value must be a number, not {type(fill_value).__name__}")
+        raise ArgumentTypeError(
+            f"full(): fill_value must be a number, not {type(fill_value).__name__}"
+        )
     return finish(filled(shape_from((size,)), fill_value, found), requires_grad)
 
 
@@ -373,6 +376,8 @@ def linspace(
 def spaced(start: Any, end: Any, steps: int, dtype: np.dtype[Any], name: str) -> Array:
     """The numbers of `linspace`: from the start in the first half, from the end in the second. In
     float32 the distance is rounded and each number computed by one multiply-add, as PyTorch does."""
+    if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool):
+        raise ArgumentTypeError(f"{name}(): steps must be int, not {type(steps).__name__}")
     if steps < 0:
         raise ShapeError(f"{name}: number of steps must be non-negative, got {steps}")
     for end_point in (start, end):
