@@ -38,7 +38,7 @@ class T:
         if self.values is not None:
             return np.array(self.values, found)
         if found == bool:
-            return random.rand(*self.shape) < 0.5
+            return np.array(random.rand(*self.shape) < 0.5)
         if found.kind in "iu":
             low = max(self.low, 0) if found.kind == "u" else self.low
             return random.randint(int(low), max(int(self.high), int(low) + 1), self.shape).astype(

@@ -99,7 +99,7 @@ def test_a_tensor_prints_itself_this_way():
     assert repr(x) == "tensor([[1.0000, 2.5000]], requires_grad=True)"
     assert str(x * 2) == "tensor([[2., 5.]], grad_fn=<MulBackward0>)"
     assert repr(sangja.zeros(0, 3)) == "tensor([], size=(0, 3))"
-    assert repr(sangja.ones(2).double()) == "tensor([1., 1.], dtype=sangja.float64)"
+    assert repr(sangja.ones(2, dtype=sangja.float64)) == "tensor([1., 1.], dtype=sangja.float64)"
     assert f"{x.sum():.3f} {x.detach()}" == "3.500 tensor([[1.0000, 2.5000]])"
 
     class Pixels(sangja.Tensor):

@@ -83,7 +83,7 @@ def flat(result):
 
 
 def to_array(value):
-    return value.detach().numpy() if hasattr(value, "detach") else np.asarray(value)
+    return value.detach().numpy(force=True) if hasattr(value, "detach") else np.asarray(value)
 
 
 def assert_same(got, expected, dtype, scale=1.0):

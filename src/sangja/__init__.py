@@ -36,6 +36,7 @@ from sangja.engine import (
 )
 from sangja.ops import methods as _methods
 from sangja.ops.activation import celu, log_softmax, prelu, relu, selu, sigmoid, softmax, threshold
+from sangja.ops.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
 from sangja.ops.bitwise import (
     bitwise_and,
     bitwise_left_shift,
@@ -87,6 +88,7 @@ from sangja.ops.conv import (
     conv_transpose3d,
 )
 from sangja.ops.create import arange, from_numpy, full, ones, tensor, zeros
+from sangja.ops.dropout import alpha_dropout, dropout, feature_alpha_dropout
 from sangja.ops.elementwise import (
     absolute,
     absolute as abs,
@@ -134,7 +136,8 @@ from sangja.ops.exponential import (
 )
 from sangja.ops.linalg import matmul
 from sangja.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
-from sangja.ops.pool import max_pool1d, max_pool2d, max_pool3d
+from sangja.ops.patches import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from sangja.ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
 from sangja.ops.reduce import mean, sum
 from sangja.ops.rounding import (
     ceil,

@@ -1,121 +1,262 @@
-"""Normal numbers as PyTorch makes them in bulk: Box-Muller on blocks of sixteen uniforms.
+"""Box–Muller as PyTorch's CPU kernels compute it, to the last bit.
 
-The first eight uniforms of a block give the radii √(−2 ln(1 − u)), the last eight the angles 2πu; the
-cosines fill the first half, the sines the second. In float32 PyTorch computes logarithm, sine and cosine
-with Cephes' polynomials (S. Moshier; in the vector form of J. Pommier's avx_mathfun) and fused multiply-adds.
-A fused multiply-add is emulated in float64, where the product of two float32 is exact.
+    n₁ = √(−2 ln(1 − u₁)) · cos 2πu₂        n₂ = √(−2 ln(1 − u₁)) · sin 2πu₂
+
+Blocks of 16 uniforms give 16 normals: the first eight are u₁, the last eight u₂, and n₁, n₂ go
+back to the same places. In float32 PyTorch uses AVX2 code with Cephes' `logf` and `sincosf` and
+fused multiply-adds; here a step whose product is exact is plain float32 arithmetic, the others pass
+through float64, in chunks that stay in the cache. Since u takes only 2²⁴ values, equality of the
+radius, the sine and the cosine was checked for every one of them (`benchmarks/random_numbers.py`).
+Sources: S. L. Moshier, Cephes (constants); G. E. P. Box and M. E. Muller, 1958.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
-f32, f64 = np.float32, np.float64
-CHUNK = 1 << 14  # elements worked on at a time, so that all passes stay in the cache
+from sangja.backend.rounding import Array, fma32, fma64, libm
 
-LOG = (
-    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
-    -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-)  # fmt: skip
-SINE = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-COSINE = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-PI_QUARTERS = (-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)  # π/4 in three parts
+CHUNK = 16 * 1024  # elements per pass: the scratch rows of half as many pairs fit in the L2 cache
+BLOCK = 16
+GROUP = np.dtype(np.complex128)  # any plain item of 16 bytes: it is moved, never computed with
+
+F32, F64, I32 = np.float32, np.float64, np.int32
 
 
-def fill(uniform: Array, mean: float, std: float) -> Array:
-    """Normals from uniforms in [0, 1), a multiple of 16 of them, in their dtype."""
-    blocks = uniform.reshape(-1, 16)
-    if uniform.dtype == f64:
-        return double(blocks, mean, std).reshape(-1)
-    result = np.empty_like(blocks)
-    rows = CHUNK // 16
-    for i in range(0, len(blocks), rows):
-        block = blocks[i : i + rows]
-        if uniform.dtype == f32:
-            result[i : i + rows] = single(block, mean, std)
+def _float32(*values: float) -> tuple[float, ...]:
+    return tuple(float(F32(value)) for value in values)
+
+
+# Cephes' logf on [√½, √2), its sinf and cosf on [−π/4, π/4]; from the highest power down.
+LOG = _float32(
+    *(7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1),
+    *(-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1),
+)
+SIN = _float32(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+COS = _float32(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+LN2_HIGH, LN2_LOW = F32(0.693359375), F32(-2.12194440e-4)
+# π/4 in three parts. The first two have so few bits that their product with an octant is exact.
+PI4_EXACT = F32(0.78515625), F32(2.4187564849853515625e-4)
+PI4_LOW = float(F32(3.77489497744594108e-8))
+FOUR_OVER_PI = F32(1.27323954473516)
+TWO_PI_OF_24_BITS = F32(float(F32(2 * math.pi)) * 2.0**-24)
+
+# Bit patterns of float32.
+SQRT_HALF, ONE, MANTISSA = I32(0x3F3504F3), I32(0x3F800000), I32(0x007FFFFF)
+
+
+def _horner(coefficients: tuple[float, ...], x: Array, out: Array, y: Array) -> None:
+    """The polynomial at `x` (float64) by float32 multiply-adds into `out`; `y` is scratch."""
+    np.multiply(x, coefficients[0], out=y)
+    y += coefficients[1]
+    out[...] = y
+    for coefficient in coefficients[2:]:
+        y[...] = out
+        y *= x
+        y += coefficient
+        out[...] = y
+
+
+def _radius(k: Array, singles: list[Array], doubles: list[Array]) -> Array:
+    """√(−2 ln(k·2⁻²⁴)) for whole float32 k in 1…2²⁴. The bits of `k` are overwritten.
+
+    k·2⁻²⁴ = (1 + x)·2ᵉ with 1 + x in [√½, √2); ln = x − x²/2 + x³·P(x) + e·ln 2.
+    """
+    e, y, z, scaled = singles
+    x64, y64, z64 = doubles
+    bits = k.view(I32)
+    bits += ONE - SQRT_HALF
+    exponent = e.view(I32)
+    np.right_shift(bits, I32(23), out=exponent)
+    e[...] = exponent
+    e -= F32(127 + 24)
+    bits &= MANTISSA
+    bits += SQRT_HALF
+    x = k
+    x -= F32(1)
+    x64[...] = x
+    _horner(LOG, x64, y, y64)
+    np.multiply(x, x, out=z)
+    y *= x
+    np.multiply(e, LN2_LOW, out=scaled)
+    y64[...] = y
+    z64[...] = z
+    y64 *= z64
+    y64 += scaled
+    y[...] = y64
+    z *= F32(0.5)
+    y -= z
+    y += x
+    e *= LN2_HIGH  # exact: |e| ≤ 24 and ln 2's high part has nine bits
+    y += e
+    y *= F32(-2)
+    return np.sqrt(y, out=y)
+
+
+def _cos_sin(k: Array, singles: list[Array], doubles: list[Array]) -> tuple[Array, Array]:
+    """cos and sin of 2π·k·2⁻²⁴ for whole float32 k in 0…2²⁴ − 1. The bits of `k` are overwritten.
+
+    The angle is x + j·π/4 with even j and |x| ≤ π/4, and with z = x²
+    cos x = 1 − z/2 + z²·P(z), sin x = x + x·z·Q(z).
+    """
+    x, (j, c, s, z), (x64, y64, z64) = k, singles, doubles
+    octant = j.view(I32)
+    x *= TWO_PI_OF_24_BITS
+    np.multiply(x, FOUR_OVER_PI, out=s)
+    octant[...] = s  # towards zero
+    octant += I32(1)
+    octant &= I32(-2)
+    s[...] = octant
+    for part in PI4_EXACT:
+        np.multiply(s, part, out=c)
+        x -= c
+    y64[...] = s
+    y64 *= PI4_LOW
+    x64[...] = x
+    x64 -= y64
+    x[...] = x64
+    np.multiply(x, x, out=z)
+    z64[...] = z
+
+    _horner(COS, z64, c, y64)
+    c *= z
+    y64[...] = c
+    y64 *= z64
+    np.multiply(z64, 0.5, out=x64)
+    y64 -= x64
+    c[...] = y64
+    c += F32(1)
+
+    _horner(SIN, z64, s, y64)
+    s *= z
+    y64[...] = s
+    x64[...] = x
+    y64 *= x64
+    y64 += x64
+    s[...] = y64
+
+    # In octants 2 and 6 the two change places; then each takes the sign of its quadrant.
+    c_bits, s_bits, swap, mask = (row.view(I32) for row in (c, s, z, x))
+    np.right_shift(octant, I32(1), out=mask)
+    mask &= I32(1)
+    np.negative(mask, out=mask)
+    np.bitwise_xor(c_bits, s_bits, out=swap)
+    swap &= mask
+    c_bits ^= swap
+    s_bits ^= swap
+    np.bitwise_and(octant, I32(4), out=mask)
+    mask <<= I32(29)
+    s_bits ^= mask
+    octant += I32(2)
+    octant &= I32(4)
+    octant <<= I32(29)
+    c_bits ^= octant
+    return c, s
+
+
+class _Float32Blocks:
+    """Words to normals, sixteen by sixteen; owns scratch rows, so a long fill allocates little.
+
+    A block is four groups of four words: two for u₁ and two for u₂. A group travels as one item of
+    16 bytes (`GROUP`), which NumPy moves at memory speed; the order of pairs does not matter.
+    """
+
+    def __init__(self, pairs: int, mean: float, std: float) -> None:
+        self.singles = np.empty((6, pairs), F32)
+        self.doubles = np.empty((3, pairs), F64)
+        self.mean, self.std = float(F32(mean)), float(F32(std))
+
+    def __call__(self, words: Array, out: Array) -> None:
+        """Normals of `words` (uint32, overwritten) into `out` (float32), multiples of 16."""
+        pairs = words.size // 2
+        radius, k, *singles = (row[:pairs] for row in self.singles)
+        doubles = [row[:pairs] for row in self.doubles]
+        words &= np.uint32(0xFFFFFF)
+        groups = words.view(GROUP).reshape(-1, 4)
+        whole = singles[0].view(I32)
+
+        self._gather(groups[:, :2], whole)
+        np.subtract(I32(2**24), whole, out=whole)
+        k[...] = whole
+        radius[...] = _radius(k, singles, doubles)
+        self._gather(groups[:, 2:], whole)
+        k[...] = whole
+        cos_sin = _cos_sin(k, singles, doubles)
+
+        normals = out.view(GROUP).reshape(-1, 4)
+        for row, columns in zip(cos_sin, (normals[:, :2], normals[:, 2:]), strict=True):
+            row *= radius
+            self._scatter(self._scale(row), columns)
+
+    def _scale(self, normal: Array) -> Array:
+        """normal·std + mean, rounded once; in place where a product or a sum is exact anyway."""
+        if self.mean == 0.0:
+            normal *= F32(self.std)
+            normal += F32(0)  # −0 + 0 is 0
+        elif self.std == 1.0:
+            normal += F32(self.mean)
         else:
-            result[i : i + rows] = half(block, mean, std)
-    return result.reshape(-1)
+            normal = fma32(normal.astype(F64), self.std, self.mean)
+        return normal
+
+    @staticmethod
+    def _gather(columns: Array, row: Array) -> None:
+        row.view(GROUP).reshape(2, -1)[...] = columns.T
+
+    @staticmethod
+    def _scatter(row: Array, columns: Array) -> None:
+        columns.T[...] = row.view(GROUP).reshape(2, -1)
 
 
-def double(blocks: Array, mean: float, std: float) -> Array:
-    """In float64, by the C library's functions: NumPy's may differ in the last bit."""
-    log, sine, cosine = (np.frompyfunc(f, 1, 1) for f in (math.log, math.sin, math.cos))
-    radius = np.sqrt(-2 * log(1 - blocks[:, :8]).astype(f64))
-    angle = 2 * math.pi * blocks[:, 8:]
-    unit = np.concatenate([cosine(angle), sine(angle)], 1).astype(f64)
-    return np.concatenate([radius, radius], 1) * unit * std + mean
+def _float64_blocks(uniforms: Array, out: Array, mean: float, std: float) -> None:
+    """Normals of float64 uniforms, by the C library's log, cos and sin."""
+    u = uniforms.reshape(-1, 2, BLOCK // 2)
+    radius = np.sqrt(-2.0 * libm(math.log, 1.0 - u[:, 0]))
+    theta = 2.0 * math.pi * u[:, 1]
+    normals = out.reshape(u.shape)
+    normals[:, 0] = fma64(radius * libm(math.cos, theta), std, mean)
+    normals[:, 1] = fma64(radius * libm(math.sin, theta), std, mean)
 
 
-def half(blocks: Array, mean: float, std: float) -> Array:
-    """In float16: every step in float32, rounded to float16 as PyTorch's C++ does."""
-    f16 = np.float16
-    radius = np.sqrt((f16(-2) * np.log((f16(1) - blocks[:, :8]).astype(f32)).astype(f16)).astype(f32))
-    radius = radius.astype(f16)
-    angle = (f32(2 * math.pi) * blocks[:, 8:].astype(f32)).astype(f16).astype(f32)
-    unit = np.concatenate([np.cos(angle), np.sin(angle)], 1).astype(f16)
-    return np.concatenate([radius, radius], 1) * unit * f16(std) + f16(mean)
+def fill_normal(
+    out: Array,
+    draw: Callable[[int], Array],
+    mean: float,
+    std: float,
+    draw_rest: bool = True,
+) -> None:
+    """Fill `out`, a contiguous row of at least 16 float32 or float64, with normals.
+
+    `draw(n)` gives n raw words (for float32) or n uniforms (for float64). When the size is no
+    multiple of 16, the last sixteen elements are drawn again from sixteen fresh uniforms, after
+    uniforms for the rest were drawn in vain; PyTorch's float16 fill leaves those out (`draw_rest`).
+    """
+    if out.dtype == F32:
+        blocks = _Float32Blocks(min(CHUNK, out.size) // 2, mean, std)
+    else:
+
+        def blocks(uniforms: Array, row: Array) -> None:
+            _float64_blocks(uniforms, row, mean, std)
+
+    rest = out.size % BLOCK
+    whole = out.size - rest
+    for start in range(0, whole, CHUNK):
+        row = out[start : min(start + CHUNK, whole)]
+        blocks(draw(row.size), row)
+    if rest:
+        if draw_rest:
+            draw(rest)
+        blocks(draw(BLOCK), out[-BLOCK:])
 
 
-def fma(x: Array, y: Any, z: Any) -> Array:
-    """x · y + z in float32, rounded once."""
-    wide = x.astype(f64)
-    wide *= y
-    wide += z
-    return wide.astype(f32)
+def box_muller(u1: Array, u2: Array) -> tuple[Array, Array]:
+    """The pair of float64 normals that PyTorch's one-by-one sampler makes of two uniforms.
 
-
-def single(blocks: Array, mean: float, std: float) -> Array:
-    """In float32, as PyTorch's vector code."""
-    logarithm = log(f32(1) - blocks[:, :8])
-    radius = np.sqrt(f32(-2) * logarithm)
-    sine, cosine = sincos(f32(2 * math.pi) * blocks[:, 8:])
-    return fma(np.concatenate([radius * cosine, radius * sine], 1), f64(f32(std)), f64(f32(mean)))
-
-
-def log(x: Array) -> Array:
-    """ln x for x in (0, 1]: x = m · 2ᵉ with m in [√½, √2), then a polynomial in m − 1."""
-    bits = x.view(np.int32)
-    exponent = ((bits >> 23) - 127).astype(f32) + f32(1)
-    mantissa = ((bits & ~0x7F800000) | 0x3F000000).view(f32)
-    low = mantissa < f32(0.707106781186547524)
-    exponent = exponent - low.astype(f32)
-    m = (mantissa - f32(1)) + np.where(low, mantissa, f32(0))
-    square = m * m
-    wide = m.astype(f64)
-    y = np.full_like(m, f32(LOG[0]))
-    for coefficient in LOG[1:]:
-        y = fma(y, wide, f64(f32(coefficient)))
-    y = fma(y * m, square.astype(f64), (exponent * f32(-2.12194440e-4)).astype(f64))
-    y = fma(square, f64(-0.5), y.astype(f64))
-    return fma(exponent, f64(0.693359375), (m + y).astype(f64))
-
-
-def sincos(x: Array) -> tuple[Array, Array]:
-    """sin x and cos x for x ≥ 0: reduced by multiples of π/4, then a polynomial each."""
-    octant = ((x * f32(1.27323954473516)).astype(np.int32) + 1) & ~1
-    count = octant.astype(f64)
-    for part in PI_QUARTERS:
-        x = (count * f64(f32(part)) + x).astype(f32)
-    square = x * x
-    wide = square.astype(f64)
-    cosine = np.full_like(square, f32(COSINE[0]))
-    for coefficient in COSINE[1:]:
-        cosine = fma(cosine, wide, f64(f32(coefficient)))
-    cosine = fma(cosine * square, wide, -(square * f32(0.5)).astype(f64)) + f32(1)
-    sine = np.full_like(square, f32(SINE[0]))
-    for coefficient in SINE[1:]:
-        sine = fma(sine, wide, f64(f32(coefficient)))
-    sine = fma(sine * square, x.astype(f64), x.astype(f64))
-    straight = (octant & 2) == 0
-    first, second = np.where(straight, sine, cosine), np.where(straight, cosine, sine)
-    return flip(first, (octant & 4) << 29), flip(second, (~(octant - 2) & 4) << 29)
-
-
-def flip(x: Array, sign: Array) -> Array:
-    """x with the sign bits in `sign` turned over."""
-    return (x.view(np.int32) ^ sign.astype(np.int32)).view(f32)
+    (r cos 2πu₁, r sin 2πu₁),  r = √(−2 ln(1 − u₂))
+    """
+    radius = np.sqrt(-2.0 * libm(math.log1p, -u2))
+    theta = 2.0 * math.pi * u1
+    return radius * libm(math.cos, theta), radius * libm(math.sin, theta)

@@ -4,7 +4,9 @@
     ├── ShapeError            RuntimeError         shapes that do not fit each other
     ├── DTypeError            RuntimeError         a dtype that the operation cannot take
     ├── DivisionError         RuntimeError         an integer divided by 0
+    ├── DeviceError           RuntimeError         a device that does not exist or is not there
     ├── ArgumentError         ValueError           an argument out of its range
+    │   └── SamplingError     … and RuntimeError   a parameter that no random number can have
     ├── ArgumentTypeError     TypeError            an argument of the wrong kind
     │   └── OperandError      TypeError            an operand an operator cannot take
     ├── OutOfRangeError       IndexError           an index, a dimension or a label out of range
@@ -48,8 +50,16 @@ class DivisionError(SangjaError, RuntimeError, ZeroDivisionError):
     """An integer divided by 0; also Python's `ZeroDivisionError`."""
 
 
+class DeviceError(SangjaError, RuntimeError):
+    """A device that does not exist, or that tensors cannot be put on here."""
+
+
 class ArgumentError(SangjaError, ValueError):
     """An argument out of its range."""
+
+
+class SamplingError(ArgumentError, RuntimeError):
+    """A parameter that no distribution has (PyTorch raises RuntimeError for it)."""
 
 
 class ArgumentTypeError(SangjaError, TypeError):

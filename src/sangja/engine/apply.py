@@ -14,6 +14,7 @@ from sangja.core.errors import (
     ArgumentTypeError,
     OperandError,
     OutOfMemoryError,
+    OutOfRangeError,
     SangjaError,
     ShapeError,
 )
@@ -75,7 +76,8 @@ def apply(primitive: type[Primitive], *inputs: Any, **static: Any) -> Any:
     if dtype is None:
         return quiet.run(primitive.forward, np, *arrays, **static)
     if primitive.promotes and dtype_count != 1:
-        if dtype_count != NUMBERS + 1 or not plain_numbers(arrays, dtype):
+        whole = primitive.floats and dtype.kind not in "fc"
+        if whole or dtype_count != NUMBERS + 1 or not plain_numbers(arrays, dtype):
             arrays = promote(primitive, arrays)
     elif primitive.floats and dtype.kind not in "fc":
         arrays = [a.astype(settings.default_dtype) for a in arrays]
@@ -96,7 +98,7 @@ def apply(primitive: type[Primitive], *inputs: Any, **static: Any) -> Any:
     else:
         z._requires_grad = False
     if primitive.views:
-        link_view(z, inputs[0], primitive, static)
+        link_view(z, inputs[0], apply, primitive, static)
     if mode.watch is not None:
         mode.watch(primitive, inputs, static, z)
     return z
@@ -121,7 +123,7 @@ def remember(
         x = inputs[i]
         edges.append(x._node or x)
         targets.append((x.array.shape, x.array.dtype))
-    if not (plan.keep or plan.keeps_out or plan.extras):
+    if not (plan.keep or plan.keeps_out or plan.extras or plan.keeps_rest):
         node.kept = NOTHING
         return
     kept: list[Any] = []
@@ -136,6 +138,12 @@ def remember(
         kept.append(z.array)
     for name, position in plan.extras:
         kept.append(extra_value(name, position, plan, inputs, static))
+    if plan.keeps_rest:
+        for x in inputs[len(primitive.inputs) :]:
+            if isinstance(x, Tensor) and x._version is not None:
+                node.versions = node.versions or {}
+                node.versions[len(kept)] = x._version.token(x.array)
+            kept.append(x)
 
 
 def extra_value(
@@ -190,14 +198,22 @@ def remember_several(
                 z._requires_grad = True
                 remember(Pick, 1, (whole,), {"index": index}, z)
                 z._node.targets = None  # type: ignore[union-attr]
+    if primitive.views:
+        for index, z in enumerate(results):
+            link_view(z, inputs[0], apply_and_pick, index, primitive, static)
     if mode.watch is not None:
         mode.watch(primitive, inputs, static, results)
     return results
 
 
-def link_view(z: Tensor, x: Any, primitive: type[Primitive], static: dict[str, Any]) -> None:
+def apply_and_pick(index: int, primitive: type[Primitive], x: Any, **static: Any) -> Any:
+    """One of several results: how a view among them is found again in another base."""
+    return apply(primitive, x, **static)[index]
+
+
+def link_view(z: Tensor, x: Any, look: Any, *given: Any) -> None:
     """If `z` looks into the memory of `x`, note it: they share a version, and writes through one
-    are seen in the other's history."""
+    are seen in the other's history. `look` with what is `given` (static arguments last) finds it."""
     if not isinstance(x, Tensor):
         return
     owner = x.array.base if isinstance(x.array.base, ndarray) else x.array
@@ -206,7 +222,7 @@ def link_view(z: Tensor, x: Any, primitive: type[Primitive], static: dict[str, A
     elif z.array.base is not owner and z.array.base is not x.array:
         return
     version = z._version = version_of(x)
-    look = functools.partial(apply, primitive, **static)
+    look = functools.partial(look, *given[:-1], **given[-1])
     if x._view is None:
         z._view = View(x, (look,), version.number)
     else:
@@ -264,6 +280,8 @@ def explain(error: Exception, primitive: type[Primitive], arrays: list[Any]) -> 
     name = primitive.__name__.lower()
     if isinstance(error, MemoryError):
         return OutOfMemoryError(f"{name}: not enough memory for the result; got {operands}")
+    if isinstance(error, IndexError):
+        return OutOfRangeError(f"{name}: {error}; got {operands}")
     if isinstance(error, ValueError):
         return ShapeError(f"{name}: {error}; got {operands}")
     if isinstance(error, TypeError):

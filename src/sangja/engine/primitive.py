@@ -16,6 +16,7 @@ name. That is all that is kept for the backward pass:
     dim, keepdim, …     a static argument
     needs               which inputs need a gradient, a tuple of bools (for `dall`)
     shapes              the shapes of all inputs (where `forward` takes `*inputs`, as `Cat`)
+    indices             the values of what `forward` takes as `*indices`, a list (as `Index`)
 
 Rules use Python's operators and sangja's own functions, so that the same line computes with arrays (the
 first derivative) and with tensors (recorded again: every higher one). A rule may forget broadcasting and
@@ -38,8 +39,9 @@ class Plan:
 
     `needs`: positions of those inputs; `keep`: positions of the inputs whose values are kept;
     `rules`: per input of `needs` a rule and where its arguments lie among the kept values, which are
-    laid out as [inputs of keep, out, extras] (with `dall` no rule, and a place in what it returns);
-    `extras`: (name, position or None) of shapes and statics;
+    laid out as [inputs of keep, out, extras, rest] (with `dall` no rule, and a place in what it returns);
+    `extras`: (name, position or None) of shapes and statics; `keeps_rest`: whether all inputs without
+    a name of their own are kept;
     `frees`: whether more than those is kept, which the backward pass gives up when it is used.
     """
 
@@ -48,6 +50,7 @@ class Plan:
         "frees",
         "keep",
         "keeps_out",
+        "keeps_rest",
         "mask",
         "needs",
         "primitive",
@@ -67,13 +70,16 @@ class Plan:
         self.keep = tuple(i for i, name in enumerate(inputs) if name in wanted)
         self.keeps_out = "out" in wanted
         layout = [inputs[i] for i in self.keep] + ["out"] * self.keeps_out
-        others = dict.fromkeys(name for name in wanted if name not in layout)
+        self.keeps_rest = primitive.rest in wanted
+        others = dict.fromkeys(n for n in wanted if n not in layout and n != primitive.rest)
         self.extras = tuple(primitive.extra(name) for name in others)
-        self.frees = bool(self.keep) or self.keeps_out or "context" in others
+        self.frees = bool(self.keep) or self.keeps_out or self.keeps_rest or "context" in others
         layout += others
-        places = [tuple(layout.index(n) for n in rule_parameters(r)) if r else () for r in chosen]
+        where: dict[str, Any] = {name: place for place, name in enumerate(layout)}
+        where[primitive.rest] = slice(len(layout), None)
+        places = [tuple(where[n] for n in rule_parameters(r)) if r else () for r in chosen]
         self.shared = (chosen[0], places[0]) if primitive.shared else None
-        self.rules: tuple[tuple[Rule | None, tuple[int, ...]], ...] = tuple(
+        self.rules: tuple[tuple[Rule | None, tuple[Any, ...]], ...] = tuple(
             [(None, (i,)) for i in self.needs] if self.shared else zip(chosen, places, strict=True)  # type: ignore[arg-type]
         )
 
@@ -101,6 +107,7 @@ class Primitive:
 
     inputs: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
+    rest: ClassVar[str] = ""
     statics: ClassVar[tuple[str, ...]] = ()
     rules: ClassVar[tuple[Rule | None, ...]] = ()
     shared: ClassVar[Rule | None] = None
@@ -114,7 +121,8 @@ class Primitive:
             parameters = list(inspect.signature(cls.forward).parameters.values())[1:]
             cls.statics = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
             cls.inputs = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
-            cls.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+            cls.rest = "".join(p.name for p in parameters if p.kind is p.VAR_POSITIONAL)
+            cls.variadic = bool(cls.rest)
         cls.rules = tuple(getattr(cls, "d" + name, None) for name in cls.inputs)
         cls.shared = getattr(cls, "dall", None)
         cls.differentiable = sum(1 << i for i, rule in enumerate(cls.rules) if rule is not None)

@@ -27,6 +27,14 @@ from sangja.ops.activation import (
     tanhshrink,
     threshold,
 )
+from sangja.ops.adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
 from sangja.ops.classification import cross_entropy, nll_loss
 from sangja.ops.conv import (
     conv1d,
@@ -36,16 +44,38 @@ from sangja.ops.conv import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from sangja.ops.dropout import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
 from sangja.ops.embedding import embedding, one_hot
 from sangja.ops.layers import linear
 from sangja.ops.loss import mse_loss
 from sangja.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
-from sangja.ops.pool import max_pool1d, max_pool2d, max_pool3d
+from sangja.ops.pad import pad
+from sangja.ops.patches import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, unfold
+from sangja.ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
+from sangja.ops.resample import interpolate
 from sangja.ops.trigonometry import tanh
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "alpha_dropout",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "celu",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -53,8 +83,14 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose3d",
     "cross_entropy",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "embedding",
+    "feature_alpha_dropout",
+    "fold",
     "gelu",
     "glu",
     "group_norm",
@@ -63,6 +99,7 @@ __all__ = [
     "hardswish",
     "hardtanh",
     "instance_norm",
+    "interpolate",
     "layer_norm",
     "leaky_relu",
     "linear",
@@ -75,6 +112,9 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "one_hot",
+    "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "prelu",
     "relu",
     "relu6",
@@ -90,4 +130,5 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "unfold",
 ]

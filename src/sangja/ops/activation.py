@@ -16,7 +16,6 @@ from sangja.core.shapes import normalize_dim
 from sangja.engine import Primitive, Tensor, apply, inplace as write_into, unary
 from sangja.engine.structure import Cast
 from sangja.ops.arguments import as_tensor, numpy_names
-from sangja.ops.comparison import clamp_max
 from sangja.ops.elementwise import absolute, choose, masked
 from sangja.ops.exponential import exp
 from sangja.ops.reduce import sum
@@ -272,7 +271,7 @@ class Elu(Primitive):
         return xp.where(x <= 0, below, x if scale == 1 else x * scale)
 
     def dx(g, x, alpha, scale, rate):
-        slope = exp(clamp_max(x, 0) * rate) * (alpha * scale * rate)
+        slope = exp(relu(-x) * -rate) * (alpha * scale * rate)
         return choose(x <= 0, g * slope, g * scale)
 
 

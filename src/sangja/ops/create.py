@@ -1,4 +1,4 @@
-"""New tensors: from data, filled, counted."""
+"""New tensors: from data, filled, counted, like another."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from sangja.core import dtypes
-from sangja.core.dtypes import DType
-from sangja.core.errors import ArgumentTypeError, DTypeError, ShapeError
+from sangja.core.device import check_device
+from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from sangja.core.shapes import check_sizes, shape_from
-from sangja.engine import Tensor, wrap
+from sangja.engine import Tensor, apply, wrap
+from sangja.engine.structure import Cast
 from sangja.engine.tensor import version_of
 
 Array = np.ndarray[Any, Any]
@@ -61,7 +62,14 @@ def unwrap(data: Any) -> Any:
     return data
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor with a copy of `data` (numbers, nested lists, arrays). Python floats become the default
     dtype (float32), ints int64, bools bool; arrays keep their dtype.
 
@@ -70,7 +78,44 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     tensor([[1., 2.],
             [3., 4.]])
     """
+    check_device(device)
     return finish(array_from(data, dtype), requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """`data` as a tensor, sharing memory where it is a tensor or an array of that dtype already."""
+    check_device(device)
+    if isinstance(data, Tensor):
+        wanted = data.array.dtype if dtype is None else dtypes.to_numpy(dtype)
+        return data if data.array.dtype == wanted else apply(Cast, data, dtype=wanted)
+    if isinstance(data, np.ndarray) and dtype in (None, data.dtype):
+        return from_numpy(data)
+    return finish(array_from(data, dtype), False)
+
+
+def asarray(
+    obj: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`as_tensor`, with a say on whether memory is copied."""
+    z = tensor(obj, dtype=dtype) if copy else as_tensor(obj, dtype, device)
+    if copy is False and (not isinstance(obj, (Tensor, np.ndarray)) or z.array.dtype != obj.dtype):
+        raise ArgumentError("asarray: can't alias the given object: it is no tensor or array of that dtype")
+    if requires_grad:
+        z.requires_grad = True
+    return z
+
+
+def scalar_tensor(
+    s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **unused: Any
+) -> Tensor:
+    """A 0-d tensor of the default float dtype (or another) with one number."""
+    check_device(device)
+    return finish(np.array(number_of(s), to_dtype(dtype)), requires_grad)
 
 
 def from_numpy(array: Array) -> Tensor:
@@ -83,26 +128,172 @@ def from_numpy(array: Array) -> Tensor:
     return z
 
 
-def full(
-    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """A tensor of shape `size` filled with one number, whose type decides the dtype."""
-    found = dtypes.to_numpy(dtype) if dtype is not None else dtypes.scalar_dtype(fill_value)
-    return finish(np.full(check_sizes(shape_from((size,))), fill_value, found), requires_grad)
 
-
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of shape `size` filled with 0."""
-    return finish(np.zeros(check_sizes(shape_from(size)), to_dtype(dtype)), requires_grad)
-
-
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of shape `size` filled with 1."""
-    return finish(np.ones(check_sizes(shape_from(size)), to_dtype(dtype)), requires_grad)
+# -- filled -----------------------------------------------------------------------------------
 
 
 def to_dtype(dtype: Any) -> np.dtype[Any]:
     return dtypes.settings.default_dtype if dtype is None else dtypes.to_numpy(dtype)
+
+
+def number_of(value: Any) -> Any:
+    """A Python number, also of a tensor or array of one element."""
+    return value.item() if isinstance(value, (Tensor, np.ndarray, np.generic)) else value
+
+
+def filled(shape: Any, value: Any, dtype: np.dtype[Any]) -> Array:
+    """A new array filled with one number, converted as C does."""
+    if value == 0:
+        return np.zeros(check_sizes(shape), dtype)
+    with np.errstate(all="ignore"):
+        return np.full(check_sizes(shape), np.asarray(number_of(value)).astype(dtype), dtype)
+
+
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor of shape `size` filled with one number, whose type decides the dtype."""
+    check_device(device)
+    found = dtypes.scalar_dtype(number_of(fill_value)) if dtype is None else dtypes.to_numpy(dtype)
+    if found is None:
+        raise ArgumentTypeError(f"full(): fill_value must be a number, not {type(fill_value).__name__}")
+    return finish(filled(shape_from((size,)), fill_value, found), requires_grad)
+
+
+def zeros(
+    *size: Any,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """A tensor of shape `size` filled with 0."""
+    check_device(device)
+    return finish(filled(shape_from(size), 0, to_dtype(dtype)), requires_grad)
+
+
+def ones(
+    *size: Any,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """A tensor of shape `size` filled with 1."""
+    check_device(device)
+    return finish(filled(shape_from(size), 1, to_dtype(dtype)), requires_grad)
+
+
+def empty(*size: Any, **options: Any) -> Tensor:
+    """A tensor of shape `size` to be written to; filled with 0, so that no old memory shows."""
+    return zeros(*size, **options)
+
+
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """A tensor in the shape and dtype of another, filled with one number."""
+    check_device(device)
+    found = input.array.dtype if dtype is None else dtypes.to_numpy(dtype)
+    return finish(filled(input.array.shape, fill_value, found), requires_grad)
+
+
+def zeros_like(input: Tensor, **options: Any) -> Tensor:
+    """A tensor in the shape and dtype of another, filled with 0."""
+    return full_like(input, 0, **options)
+
+
+def ones_like(input: Tensor, **options: Any) -> Tensor:
+    """A tensor in the shape and dtype of another, filled with 1."""
+    return full_like(input, 1, **options)
+
+
+def empty_like(input: Tensor, **options: Any) -> Tensor:
+    """A tensor in the shape and dtype of another, to be written to; filled with 0."""
+    return full_like(input, 0, **options)
+
+
+def new_full(
+    input: Tensor,
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor of shape `size` in the dtype of x, filled with one number."""
+    check_device(device)
+    found = input.array.dtype if dtype is None else dtypes.to_numpy(dtype)
+    return finish(filled(shape_from((size,)), fill_value, found), requires_grad)
+
+
+def new_zeros(input: Tensor, *size: Any, **options: Any) -> Tensor:
+    """A tensor of shape `size` in the dtype of x, filled with 0."""
+    return new_full(input, shape_from((options.pop("size"),) if not size else size), 0, **options)
+
+
+def new_ones(input: Tensor, *size: Any, **options: Any) -> Tensor:
+    """A tensor of shape `size` in the dtype of x, filled with 1."""
+    return new_full(input, shape_from((options.pop("size"),) if not size else size), 1, **options)
+
+
+def new_empty(input: Tensor, *size: Any, **options: Any) -> Tensor:
+    """A tensor of shape `size` in the dtype of x, to be written to; filled with 0."""
+    return new_zeros(input, *size, **options)
+
+
+def new_tensor(
+    input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor with a copy of `data`, in the dtype of x."""
+    return tensor(
+        data,
+        dtype=input.array.dtype if dtype is None else dtype,
+        device=device,
+        requires_grad=requires_grad,
+    )
+
+
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """The (n, m) matrix with ones on its diagonal."""
+    check_device(device)
+    for given in (n, m):
+        if given is not None and given < 0:
+            raise ShapeError(f"eye: n and m must be greater or equal to 0, got {given}")
+    return finish(np.eye(n, m, dtype=to_dtype(dtype)), requires_grad)
+
+
+# -- counted ----------------------------------------------------------------------------------
 
 
 def arange(
@@ -111,25 +302,119 @@ def arange(
     step: Any = 1,
     *,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
-    """start, start + step, … below `end`; int64 if all are ints, else the default float dtype."""
+    """start, start + step, … below `end`; int64 if all are ints, else the default float dtype.
+
+    >>> import sangja
+    >>> sangja.arange(1, 2.5, 0.5)
+    tensor([1.0000, 1.5000, 2.0000])
+    """
+    check_device(device)
     if end is None:
         start, end = 0, start
-    values = [v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step)]
-    start, end, step = values
-    if step == 0:
-        raise DTypeError("step must be nonzero")
-    if (end - start) * step < 0:
-        raise ShapeError("upper bound and lower bound inconsistent with step sign")
+    values = [number_of(v) for v in (start, end, step)]
     if dtype is None:
         whole = all(isinstance(v, int) for v in values)
         found = np.dtype(np.int64) if whole else dtypes.settings.default_dtype
     else:
         found = dtypes.to_numpy(dtype)
-    count = int(np.ceil((end - start) / step))
+    if found.kind in "iu":
+        values = [int(v) for v in values]
+    start, end, step = values
+    if step == 0:
+        raise DTypeError("step must be nonzero")
+    if not np.isfinite([start, end]).all():
+        raise ShapeError(f"arange: unsupported range: {start} -> {end}")
+    if (end - start) * step < 0:
+        raise ShapeError("upper bound and lower bound inconsistent with step sign")
+    count = -((start - end) // step) if found.kind in "iu" else int(np.ceil((end - start) / step))
+    if found == np.float32:
+        return finish(counted_float32(start, step, count), requires_grad)
     return finish((start + step * np.arange(count)).astype(found), requires_grad)
 
 
-__all__ = ["DType"]
+def counted_float32(start: float, step: float, count: int) -> Array:
+    """start + step · i to PyTorch's last digit: its vector code rounds every eighth number and counts
+    on from there in double precision; what is left after a multiple of sixteen it counts one by one."""
+    i = np.arange(count)
+    exact = (start + step * i).astype(np.float32)
+    eighth = exact[i & ~7].astype(np.float64)
+    result = (eighth + step * (i & 7)).astype(np.float32)
+    rest = count & ~15
+    result[rest:] = exact[rest:]
+    return result
+
+
+def linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`steps` numbers from `start` to `end`, both included, at equal distances.
+
+    >>> import sangja
+    >>> sangja.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
+    check_device(device)
+    found = to_dtype(dtype)
+    return finish(spaced(start, end, steps, found, "linspace").astype(found), requires_grad)
+
+
+def spaced(start: Any, end: Any, steps: int, dtype: np.dtype[Any], name: str) -> Array:
+    """The numbers of `linspace`: from the start in the first half, from the end in the second. In
+    float32 the distance is rounded and each number computed by one multiply-add, as PyTorch does."""
+    if steps < 0:
+        raise ShapeError(f"{name}: number of steps must be non-negative, got {steps}")
+    for end_point in (start, end):
+        if isinstance(end_point, Tensor) and end_point.ndim:
+            raise ShapeError(f"{name} only supports 0-dimensional start and end tensors")
+    kind = dtype if dtype.kind in "fc" else np.dtype(np.float64)
+    first, last = (np.asarray(number_of(v)).astype(kind) for v in (start, end))
+    if steps == 1:
+        return first.reshape(1)
+    distance = (last - first) / kind.type(max(steps - 1, 1))
+    wide = np.result_type(kind, np.float64)
+    i = np.arange(steps)
+    up = first.astype(wide) + distance.astype(wide) * i
+    down = last.astype(wide) - distance.astype(wide) * (steps - 1 - i)
+    return np.where(i < steps // 2, up, down)
+
+
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """base to the power of `linspace(start, end, steps)`."""
+    check_device(device)
+    found = to_dtype(dtype)
+    with np.errstate(all="ignore"):
+        powers = np.power(float(base), spaced(start, end, steps, found, "logspace"))
+    return finish(powers.astype(found), requires_grad)
+
+
+def complex(real: Any, imag: Any) -> Tensor:
+    """z = real + i · imag."""
+    a, b = as_tensor(real), as_tensor(imag)
+    if a.array.dtype != b.array.dtype or a.array.dtype not in (np.float32, np.float64):
+        raise DTypeError(
+            "complex: expected both inputs to be float or both double tensors, but got "
+            f"{a.dtype} and {b.dtype}"
+        )
+    return a + b * scalar_tensor(1j, dtype=a.dtype.to_complex())

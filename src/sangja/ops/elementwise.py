@@ -128,14 +128,13 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 
 def scaled(input: Any, other: Any, alpha: Any) -> Any:
     """α·y for `add` and `subtract`. A fraction of integers is refused with `DTypeError`."""
-    if isinstance(alpha, float):
-        tensors = [x.array for x in (input, other) if isinstance(x, Tensor)]
-        if dtypes.result_dtype(tensors).kind in "iub":
-            raise DTypeError(
-                "For integral input tensors, argument alpha must not be a floating point number; "
-                f"got alpha={alpha}. Convert a tensor with .float() first"
-            )
-    return multiply(other, alpha)
+    dtype = dtypes.result_dtype([x.array for x in (input, other) if isinstance(x, Tensor)])
+    if isinstance(alpha, float) and dtype.kind in "iub":
+        raise DTypeError(
+            "For integral input tensors, argument alpha must not be a floating point number; "
+            f"got alpha={alpha}. Convert a tensor with .float() first"
+        )
+    return multiply(other, bool(alpha) if dtype.kind == "b" else alpha)
 
 
 def multiply(input: Any, other: Any) -> Tensor:
@@ -318,9 +317,9 @@ class Sign(Primitive):
     """z = −1, 0 or 1 as x is below, at or above 0; its slope is 0 wherever it has one"""
 
     def forward(xp, x):
-        if x.dtype.kind == "f":
-            return xp.nan_to_num(xp.sign(x), copy=False)  # the sign of nan is 0
-        return xp.array(x) if x.dtype.kind == "b" else xp.sign(x)
+        if x.dtype.kind == "b":
+            return xp.array(x)
+        return xp.subtract(x > 0, x < 0, dtype=x.dtype)  # the sign of nan is 0
 
     def dx(g):
         return zeros(g)

@@ -157,7 +157,8 @@ class Xlogy(Primitive):
     floats = True
 
     def forward(xp, x, y):
-        return xp.where((x == 0) & ~xp.isnan(y), xp.zeros_like(y), x * xp.log(y))
+        product = x * xp.log(y, dtype=xp.result_type(x, y))
+        return xp.where((x == 0) & ~xp.isnan(y), 0, product)
 
     def dx(g, x, y):
         return masked(~((x == 0) & (y <= 0)), xlogy(g, y))

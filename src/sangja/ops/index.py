@@ -12,11 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import ArgumentError, ArgumentTypeError, OutOfRangeError, ShapeError
-from sangja.engine import Primitive, Tensor, apply, broadcast_to, copy_, inplace
+from sangja.core.errors import ArgumentError, GradientError, OutOfRangeError, ShapeError
+from sangja.engine import Primitive, Tensor, apply, copy_
+from sangja.engine.apply import array_of
+from sangja.engine.inplace import check_writable, past, write
+from sangja.engine.mode import MODE
+from sangja.engine.structure import Cast
+from sangja.engine.tensor import version_of
 from sangja.ops.arguments import as_tensor
 
 EVERYTHING = slice(None)
+MANY = 256  # from so many numbers on, adding by one linear index is faster
+
+Array = np.ndarray[Any, Any]
+
+
+# -- by ints and slices -----------------------------------------------------------------------
 
 
 class Slice(Primitive):
@@ -25,10 +36,14 @@ class Slice(Primitive):
     views = True
 
     def forward(xp, x, *, index):
-        return x[(*index, ...)]  # with "..." a single element is a view, too
+        return x[index]
 
     def dx(g, x_shape, index):
         return apply(PutSlice, g, index=index, shape=x_shape)
+
+
+class Select(Slice):
+    """z = x[index], with an int"""
 
 
 class PutSlice(Primitive):
@@ -45,14 +60,24 @@ class PutSlice(Primitive):
         return apply(Slice, g, index=index)
 
 
+def narrow_to(x: Any, dim: int, start: int, stop: int) -> Any:
+    """The slices of x from `start` to `stop` along `dim`, as a view."""
+    return apply(Slice, x, index=(EVERYTHING,) * dim + (slice(start, stop),))
+
+
+# -- by arrays and masks ----------------------------------------------------------------------
+
+
 class Index(Primitive):
-    """z = x[indices], picked by integer arrays or masks"""
+    """z = x[indices], picked by integer arrays or masks at the `places` of the index"""
 
-    def forward(xp, x, *, indices):
-        return x[indices]
+    def forward(xp, x, *indices, places):
+        if len(places) == 1 and indices[0].dtype.kind == "i":
+            return xp.take(x, indices[0], axis=places[0])
+        return x[laid_out(indices, places)]
 
-    def dx(g, x_shape, indices):
-        return apply(AddAt, g, indices=indices, shape=x_shape)
+    def dx(g, x_shape, indices, places):
+        return apply(AddAt, g, *indices, places=places, shape=x_shape)
 
 
 class AddAt(Primitive):
@@ -60,110 +85,154 @@ class AddAt(Primitive):
 
     grad_name = "IndexBackward0"
 
-    def forward(xp, x, *, indices, shape):
-        z = xp.zeros(shape, x.dtype)
-        xp.add.at(z, indices, x)
-        return z
+    def forward(xp, x, *indices, places, shape):
+        return add_at(xp, xp.zeros(shape, x.dtype), laid_out(indices, places), x)
 
-    def dx(g, indices):
-        return apply(Index, g, indices=indices)
+    def dx(g, indices, places):
+        return apply(Index, g, *indices, places=places)
 
 
 class IndexPut(Primitive):
     """z = x, with the values put (or added) at `indices`"""
 
-    def forward(xp, x, values, *, indices, accumulate):
+    def forward(xp, x, values, *indices, places, accumulate):
         z = xp.array(x)
+        index = laid_out(indices, places)
         if accumulate:
-            xp.add.at(z, indices, values)
-        else:
-            z[indices] = values
+            return add_at(xp, z, index, values)
+        z[index] = values
         return z
 
-    def dx(g, indices, accumulate, values_shape):
+    def dx(g, indices, places, accumulate):
         if accumulate:
             return g
-        return apply(IndexPut, g, 0.0, indices=indices, accumulate=False)
+        return apply(IndexPut, g, 0.0, *indices, places=places, accumulate=False)
 
-    def dvalues(g, indices):
-        return apply(Index, g, indices=indices)
+    def dvalues(g, indices, places):
+        return apply(Index, g, *indices, places=places)
 
 
-def split_index(x: Any, index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
-    """An index as its basic part (for a view) and its advanced part (None if there is none)."""
-    items = index if isinstance(index, tuple) else (index,)
+def laid_out(indices: Any, places: tuple[int, ...]) -> tuple[Any, ...]:
+    """The index in which the arrays stand at their places, with `:` between them."""
+    if places == (0,):
+        return (indices[0],)
+    index = [EVERYTHING] * (places[-1] + 1)
+    for place, array in zip(places, indices, strict=True):
+        index[place] = array
+    return tuple(index)
+
+
+def add_at(xp: Any, z: Array, index: tuple[Any, ...], values: Any) -> Array:
+    """`z[index] += values`, also where an index occurs several times. With many values through the
+    position in memory, which `ufunc.at` takes 3 to 10 times faster than an index of several parts."""
+    if len(index) == 1 and index[0].dtype.kind == "b":  # no element occurs twice
+        z[index] += values
+        return z
+    whole = all(i is not EVERYTHING and i.dtype.kind == "i" for i in index)
+    if not whole or not z.flags.c_contiguous or xp.size(values) < MANY:
+        xp.add.at(z, index, values)
+        return z
+    lead, tail = z.shape[: len(index)], z.shape[len(index) :]
+    rows = xp.ravel_multi_index(xp.broadcast_arrays(*index), lead, mode="wrap")
+    width = int(xp.prod(tail))
+    flat = rows if width == 1 else rows[..., None] * width + xp.arange(width)
+    values = xp.broadcast_to(values, rows.shape + tail)
+    xp.add.at(z.reshape(-1), flat.reshape(-1), values.reshape(-1))
+    return z
+
+
+# -- what an index says -----------------------------------------------------------------------
+
+
+def split_index(x: Tensor, items: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any, Any]:
+    """An index as its basic part (for a view) and the arrays of its advanced part with their places."""
+    shape = x.array.shape
+    arrays = [None if is_basic(item) else index_array(item) for item in items]
+    used = sum(
+        item is not None and item is not ... and not isinstance(item, (bool, np.bool_))
+        for item in items
+    )
+    used += sum(a.ndim - 1 for a in arrays if a is not None and a.dtype.kind == "b")
+    if used > len(shape):
+        raise OutOfRangeError(
+            f"too many indices for tensor of dimension {len(shape)}: the index has {used}"
+        )
     basic: list[Any] = []
-    advanced: list[Any] = []
-    used = 0
-    dims = sum_dims(items)
-    if dims > x.ndim:
-        raise OutOfRangeError(f"too many indices for tensor of dimension {x.ndim}")
-    for item in items:
-        if item is None:
+    indices: list[Any] = []
+    places: list[int] = []
+    dim = slot = 0  # the next dimension of x, and the next place of the index after the basic part
+    for item, array in zip(items, arrays, strict=True):
+        if array is not None:
+            mask = array.dtype.kind == "b"
+            width = array.ndim if mask else 1
+            check_indices(array, shape, dim)
+            basic += [EVERYTHING] * width if width else [None]
+            indices.append(item if isinstance(item, Tensor) and item.array is array else array)
+            if not width:  # a 0-d mask takes all or nothing, along a dimension of its own
+                indices[-1] = array.reshape(1)
+            places.append(slot)
+            dim, slot = dim + width, slot + 1
+        elif item is None or item is True or item is False or isinstance(item, np.bool_):
             basic.append(None)
-            advanced.append(EVERYTHING)
-        elif item is Ellipsis:
-            for _ in range(x.ndim - dims):
-                basic.append(EVERYTHING)
-                advanced.append(EVERYTHING)
-                used += 1
+            if item is not None:
+                indices.append(np.array([item]))
+                places.append(slot)
+            slot += 1
+        elif item is ...:
+            skipped, used = len(shape) - used, len(shape)
+            basic += [EVERYTHING] * skipped
+            dim, slot = dim + skipped, slot + skipped
         elif isinstance(item, slice):
             basic.append(check_slice(item))
-            advanced.append(EVERYTHING)
-            used += 1
-        elif isinstance(item, (bool, np.bool_)):
-            basic.append(None)
-            advanced.append(np.array([item]))
+            dim, slot = dim + 1, slot + 1
         else:
-            array = index_array(item)
-            if array.ndim == 0 and array.dtype.kind in "iu":
-                basic.append(check_position(int(array), x.shape[used], used))
-                used += 1
-            else:
-                basic += [EVERYTHING] * max(array.ndim if array.dtype == bool else 1, 1)
-                check_indices(array, x.shape, used)
-                used += array.ndim if array.dtype == bool else 1
-                advanced.append(array)
-    if all(a is EVERYTHING for a in advanced):
-        return tuple(basic), None
-    return tuple(basic), tuple(advanced)
+            basic.append(check_position(int(operator.index(item)), shape[dim], dim))
+            dim += 1
+    return (*basic, ...), indices, tuple(places)
 
 
-def sum_dims(items: tuple[Any, ...]) -> int:
-    """How many dimensions of the tensor the items of an index take up."""
-    total = 0
-    for item in items:
-        if item is None or item is Ellipsis or isinstance(item, (bool, np.bool_)):
-            continue
-        mask = isinstance(item, (Tensor, np.ndarray, list)) and index_array(item).dtype == bool
-        total += index_array(item).ndim if mask else 1
-    return total
+def is_basic(item: Any) -> bool:
+    """Whether an item of an index is an int, a slice, None, … or a lone bool."""
+    if item is None or item is ... or isinstance(item, (int, slice, np.integer, np.bool_)):
+        return True
+    if isinstance(item, Tensor):
+        return not item.array.ndim and item.array.dtype.kind == "i"
+    if isinstance(item, (list, tuple, range, np.ndarray)):
+        return isinstance(item, np.ndarray) and not item.ndim and item.dtype.kind == "i"
+    try:
+        operator.index(item)
+    except TypeError:
+        raise OutOfRangeError(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
+            f"valid indices (got {type(item).__name__})"
+        ) from None
+    return True
 
 
-def index_array(item: Any) -> np.ndarray[Any, Any]:
-    """An item of an index as an integer or bool array."""
+def index_array(item: Any) -> Array:
+    """An item of an index as an array of ints or bools. A list is a tensor, however deep, as NumPy
+    has it and PyTorch announces it."""
     if isinstance(item, Tensor):
         array = item.array
-    elif isinstance(item, (list, tuple, range, np.ndarray)):
-        array = np.asarray([i.array if isinstance(i, Tensor) else i for i in item])
-        if not array.size and array.dtype.kind == "f":
-            array = array.astype(np.int64)
     else:
-        try:
-            return np.asarray(operator.index(item))
-        except TypeError:
-            raise ArgumentTypeError(
-                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
-                f"valid indices (got {type(item).__name__})"
-            ) from None
+        array = np.asarray(item if isinstance(item, np.ndarray) else plain(item))
+        if not array.size:
+            array = array.astype(np.int64)
     if array.dtype == np.uint8:
         return array.astype(bool)
-    if array.dtype.kind not in "iub":
+    if array.dtype.kind != "b" and array.dtype not in (np.int64, np.int32):
         raise OutOfRangeError(
             "tensors used as indices must be long, int, byte or bool tensors, not "
             f"{array.dtype}; use .long()"
         )
     return array
+
+
+def plain(item: Any) -> Any:
+    """A nested list with the tensors in it turned into numbers."""
+    if isinstance(item, (list, tuple)):
+        return [plain(i) for i in item]
+    return item.array if isinstance(item, Tensor) else item
 
 
 def check_slice(item: slice) -> slice:
@@ -181,9 +250,9 @@ def check_position(position: int, size: int, dim: int) -> int:
     return position
 
 
-def check_indices(array: np.ndarray[Any, Any], shape: tuple[int, ...], dim: int) -> None:
+def check_indices(array: Array, shape: tuple[int, ...], dim: int) -> None:
     """A mask must have the size of what it masks, and indices must be inside, before any work."""
-    if array.dtype == bool:
+    if array.dtype.kind == "b":
         for k, n in enumerate(array.shape):
             if n != shape[dim + k]:
                 raise OutOfRangeError(
@@ -191,34 +260,81 @@ def check_indices(array: np.ndarray[Any, Any], shape: tuple[int, ...], dim: int)
                     f"shape of the indexed tensor {list(shape)} at index {dim + k}"
                 )
     elif array.size:
-        low, high = int(array.min()), int(array.max())
-        check_position(low, shape[dim], dim)
-        check_position(high, shape[dim], dim)
+        check_position(int(array.min()), shape[dim], dim)
+        check_position(int(array.max()), shape[dim], dim)
+
+
+# -- x[…] and x[…] = … ------------------------------------------------------------------------
 
 
 def getitem(input: Tensor, index: Any) -> Tensor:
     """z = x[index]: a view for ints, slices, None and …; a copy where tensors or lists pick."""
-    basic, advanced = split_index(input, index)
-    view = apply(Slice, input, index=basic)
-    if advanced is None:
-        return view  # type: ignore[no-any-return]
-    try:
-        return apply(Index, view, indices=advanced)  # type: ignore[no-any-return]
-    except ShapeError as error:
-        raise OutOfRangeError(f"index: {error}") from None
+    kind = index.__class__
+    if kind is int and input.array.ndim:
+        check_position(index, len(input.array), 0)
+        return apply(Select, input, index=(index, ...))
+    if kind is slice and input.array.ndim:
+        return apply(Slice, input, index=(check_slice(index),))
+    basic, indices, places = split_index(input, index if kind is tuple else (index,))
+    view = input if trivial(basic) and indices else apply(Slice, input, index=basic)
+    return apply(Index, view, *indices, places=places) if indices else view
+
+
+def trivial(basic: tuple[Any, ...]) -> bool:
+    """Whether the basic part of an index takes everything as it is."""
+    return all(part is EVERYTHING or part is ... for part in basic)
 
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
     """x[index] = value, broadcast and converted to the dtype of x."""
-    basic, advanced = split_index(input, index)
-    view = apply(Slice, input, index=basic)
-    if advanced is None:
-        while isinstance(value, Tensor) and value.ndim > view.ndim and value.shape[0] == 1:
-            value = value[0]
-        copy_(view, value)
+    basic, indices, places = split_index(input, index if index.__class__ is tuple else (index,))
+    if unrecorded(input) and (not isinstance(value, Tensor) or unrecorded(value)):
+        write_plainly(input, basic, laid_out(indices, places) if indices else ..., value)
         return
     values = as_tensor(value, "value")
-    picked = view.array[advanced].shape
-    if values.shape != picked:
-        values = broadcast_to(values, picked)
-    inplace(IndexPut, "index_put_", view, values, indices=advanced, accumulate=False)
+    view = apply(Slice, input, index=basic)
+    if not indices:
+        copy_(view, without_leading_ones(values, view.array.ndim))
+        return
+    check_writable(view, "index_put_")
+    if values.array.dtype != view.array.dtype:
+        values = apply(Cast, values, dtype=view.array.dtype)
+    picked = view.array[laid_out([array_of(i) for i in indices], places)].ndim
+    values = without_leading_ones(values, picked)
+    put = apply(IndexPut, past(view), values, *indices, places=places, accumulate=False)
+    write(view, put, "index_put_")
+
+
+def unrecorded(x: Tensor) -> bool:
+    """Whether nothing is to be remembered of a write that `x` takes part in."""
+    mode = MODE.get()
+    return mode.watch is None and not (x.requires_grad and mode.grad)
+
+
+def write_plainly(x: Tensor, basic: tuple[Any, ...], rest: Any, value: Any) -> None:
+    """The write alone, where no history is concerned: one copy instead of three."""
+    check_writable(x, "__setitem__")
+    target = x.array[basic]
+    if not target.flags.writeable:
+        raise GradientError("__setitem__: the array under this tensor is read-only; use a clone()")
+    values = value.array if isinstance(value, Tensor) else as_tensor(value, "value").array
+    if rest is not ...:
+        rest = tuple(array_of(i) for i in rest)
+    try:
+        with np.errstate(all="ignore"):
+            target[rest] = values
+    except (ValueError, IndexError) as error:
+        wanted = ShapeError if isinstance(error, ValueError) else OutOfRangeError
+        raise wanted(
+            f"__setitem__: {error}; the value has shape {list(values.shape)}, the tensor "
+            f"{list(x.array.shape)}"
+        ) from None
+    version_of(x).bump("__setitem__")
+
+
+def without_leading_ones(x: Tensor, ndim: int) -> Tensor:
+    """`x` as a value for `ndim` dimensions: leading dimensions of size 1 too many fall away."""
+    shape = x.array.shape
+    extra = next((d for d, n in enumerate(shape) if n != 1), len(shape))
+    extra = min(extra, len(shape) - ndim)
+    return apply(Slice, x, index=(0,) * extra + (...,)) if extra > 0 else x

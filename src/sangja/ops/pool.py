@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ShapeError
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, wrap
 from sangja.ops.arguments import as_tensor
-from sangja.ops.windows import Ints, check_positive, count_windows, ints, taps
+from sangja.ops.windows import Ints, axis_taps, check_positive, count_windows, ints, taps
 
 Array = np.ndarray[Any, Any]
 
@@ -130,7 +130,7 @@ def pool_arguments(
             f"{name}: Expected input with non-zero size for all but the batch dimension, got {list(x.shape)}"
         )
     kernel = ints(kernel_size, dims, "kernel_size")
-    steps = kernel if stride is None or stride == [] else ints(stride, dims, "stride")
+    steps = ints(stride, dims, "stride") if stride or stride == 0 else kernel
     around, apart = ints(padding, dims, "padding"), ints(dilation, dims, "dilation")
     check_positive(name, kernel_size=kernel, stride=steps, dilation=apart)
     if any(
@@ -215,3 +215,119 @@ def max_pool3d(
 ) -> Any:
     """`max_pool1d` over three dimensions: (N, C, D, H, W) or (C, D, H, W)."""
     return max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+# -- mean -------------------------------------------------------------------------------------
+
+
+class WindowSum(Primitive):
+    """z[…, o, …] = Σ over k of x[…, o·stride + k − padding, …] along `dim`"""
+
+    grad_name = "AvgPool2DBackward0"
+
+    def forward(xp, x, *, dim, windows, kernel, stride, padding):
+        x = x.swapaxes(dim, -1)
+        z = xp.zeros((*x.shape[:-1], windows), x.dtype)
+        for out, into in axis_taps(x.shape[-1], windows, kernel, stride, padding, 1):
+            z[..., out] += x[..., into]
+        return z.swapaxes(dim, -1)
+
+    def dx(g, x_shape, dim, kernel, stride, padding):
+        static = {"kernel": kernel, "stride": stride, "padding": padding}
+        return apply(WindowSpread, g, dim=dim, size=x_shape[dim], **static)
+
+
+class WindowSpread(Primitive):
+    """z = each x[…, o, …] added to all places of its window: the transpose of `WindowSum`"""
+
+    def forward(xp, x, *, dim, size, kernel, stride, padding):
+        x = x.swapaxes(dim, -1)
+        z = xp.zeros((*x.shape[:-1], size), x.dtype)
+        for out, into in axis_taps(size, x.shape[-1], kernel, stride, padding, 1):
+            z[..., into] += x[..., out]
+        return z.swapaxes(dim, -1)
+
+    def dx(g, x_shape, dim, kernel, stride, padding):
+        static = {"kernel": kernel, "stride": stride, "padding": padding}
+        return apply(WindowSum, g, dim=dim, windows=x_shape[dim], **static)
+
+
+def avg_pool(
+    dims: int,
+    input: Any,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Tensor:
+    """The mean of each window over the last `dims` dimensions."""
+    x = as_tensor(input)
+    name = f"avg_pool{dims}d"
+    static = pool_arguments(name, x, dims, kernel_size, stride, padding, 1, ceil_mode)
+    if divisor_override == 0:
+        raise ShapeError(f"{name}: divisor must be not zero")
+    counts = np.ones((), x.array.dtype)
+    z = x
+    for d, n, o, k, s, p in zip(
+        range(x.ndim - dims, x.ndim),
+        x.shape[-dims:],
+        *(static[name] for name in ("windows", "kernel", "stride", "padding")),
+        strict=True,
+    ):
+        z = apply(WindowSum, z, dim=d, windows=o, kernel=k, stride=s, padding=p)
+        starts = np.arange(o) * s - p
+        ends = np.minimum(starts + k, n + p)
+        inside = np.minimum(ends, n) - np.maximum(starts, 0)
+        counts = np.multiply.outer(counts, ends - starts if count_include_pad else inside)
+    return z / (divisor_override or wrap(counts.astype(x.array.dtype)))
+
+
+def avg_pool1d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """z[n, c, i] = mean over k of x[n, c, i·stride + k − padding].
+
+    Shapes as in `max_pool1d`. Padding counts as zeros, unless `count_include_pad=False`.
+
+    >>> import sangja
+    >>> sangja.avg_pool1d(sangja.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
+    tensor([[2., 1.]])
+    """
+    return avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+def avg_pool2d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """`avg_pool1d` over two dimensions; with `divisor_override` the sum is divided by that."""
+    return avg_pool(
+        2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+def avg_pool3d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """`avg_pool2d` over three dimensions."""
+    return avg_pool(
+        3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 
 from sangja.core import dtypes
-from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, GradientError
+from sangja.core.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DTypeError,
+    GradientError,
+)
 from sangja.core.formatting import array_suffixes, format_array, format_number
 from sangja.core.shapes import normalize_dim
 from sangja.engine import Tensor, apply, wrap

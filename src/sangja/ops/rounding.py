@@ -7,7 +7,7 @@ from typing import Any
 from sangja.core.errors import DTypeError
 from sangja.engine import Primitive, Tensor, apply, binary, unary
 from sangja.ops.comparison import isfinite
-from sangja.ops.elementwise import masked, sign, zeros
+from sangja.ops.elementwise import masked, zeros
 
 
 class Floor(Primitive):
@@ -74,7 +74,7 @@ class CopySign(Primitive):
         return xp.copysign(x, y)
 
     def dx(g, x, out):
-        return g * (sign(x) * sign(out))
+        return g * masked(x != 0, out / x)
 
     def dy(g):
         return zeros(g)

@@ -8,7 +8,7 @@ from typing import Any
 from sangja.core.errors import DTypeError
 from sangja.engine import Primitive, Tensor, apply, unary
 from sangja.ops import special_kernels
-from sangja.ops.elementwise import choose, masked
+from sangja.ops.elementwise import choose
 from sangja.ops.exponential import exp
 
 
@@ -98,7 +98,7 @@ class Logit(Primitive):
         d = g / (x * (1 - x))
         if eps is None:
             return choose((x < 0) | (x > 1), math.nan, d)
-        return masked((x >= eps) & (x <= 1 - eps), d)
+        return choose((x < eps) | (x > 1 - eps), 0, d)
 
 
 def erf(input: Any) -> Tensor:

@@ -27,6 +27,8 @@ def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
 
 def piecewise(x: Array, pieces: Sequence[tuple[Array, Callable[[Array], Array]]]) -> Array:
     """`function(x)` where its mask holds, for the first of the masks that does; nan elsewhere."""
+    if not x.size:
+        return x
     z = np.full_like(x, np.nan)
     free = np.ones(x.shape, bool)
     for mask, function in pieces:

@@ -85,7 +85,7 @@ class Atan(Primitive):
 
 
 class Atan2(Primitive):
-    """z = the angle of the point (x, y), y being the height"""
+    """z = the angle of the point (x, y), y being the height; the derivative at the origin is 0"""
 
     promotes = True
     floats = True
@@ -94,10 +94,10 @@ class Atan2(Primitive):
         return xp.arctan2(y, x)
 
     def dy(g, y, x):
-        return g * (x / (x * x + y * y))
+        return g * masked((x != 0) | (y != 0), x / (x * x + y * y))
 
     def dx(g, y, x):
-        return g * (-y / (x * x + y * y))
+        return g * masked((x != 0) | (y != 0), -y / (x * x + y * y))
 
 
 class Sinh(Primitive):

@@ -1,0 +1,201 @@
+"""MT19937 as PyTorch keeps it: seeds, the bytes of its state, words, uniforms, waiting normals."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Callable
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from sangja.backend.normals import box_muller
+from sangja.backend.rounding import Array
+from sangja.core.errors import ArgumentError, ArgumentTypeError, StateError
+
+Shape = tuple[int, ...]
+
+DEFAULT_SEED = 67280421310721  # the seed of a `torch.Generator()`
+CHUNK = 16 * 1024  # elements per pass, so that the passes over them stay in the cache
+
+# The bytes of `torch.Generator.get_state()`: the C struct that PyTorch has kept since Lua Torch.
+STATE = np.dtype(
+    {
+        "names": ["seed", "left", "seeded", "next", "key", "normal", "has_normal"],
+        "formats": ["<u8", "<i4", "<i4", "<u8", ("<u8", 624), "<f8", "<i4"],
+        "offsets": [0, 8, 12, 16, 24, 5024, 5040],
+        "itemsize": 5056,
+    }
+)
+
+
+class MersenneTwister:
+    """The state of a generator and the raw material of its samplers."""
+
+    def __init__(self, seed: int = DEFAULT_SEED) -> None:
+        self.manual_seed(seed)
+
+    # ------------------------------------------------------------------ state
+
+    def manual_seed(self, seed: int) -> Self:
+        """Start again from `seed`, −2⁶³ … 2⁶⁴ − 1 (a negative one means seed + 2⁶⁴); returns self.
+
+        The stream depends on the low 32 bits only.
+        """
+        try:
+            number = operator.index(seed)
+        except TypeError:
+            raise ArgumentTypeError(
+                f"manual_seed: expected a whole number, got {type(seed).__name__} {seed!r}."
+            ) from None
+        if not -(2**63) <= number < 2**64:
+            raise ArgumentError(
+                f"manual_seed: the seed must fit in 64 bits (-2**63 … 2**64 - 1), got {number}."
+            )
+        self._seed = number % 2**64
+        self._words = np.random.RandomState(self._seed % 2**32)
+        self._spare: float | None = None
+        return self
+
+    def initial_seed(self) -> int:
+        """The seed last set, as a number in 0 … 2⁶⁴ − 1."""
+        return self._seed
+
+    def seed(self) -> int:
+        """Start again from a seed that the operating system draws; returns it."""
+        return self.manual_seed(int.from_bytes(os.urandom(8), "little")).initial_seed()
+
+    def clone(self) -> Self:
+        """Another generator in the same state."""
+        return type(self)().set_state(self.get_state())
+
+    def get_state(self) -> Array:
+        """The state as 5056 bytes (uint8), the same as those of `torch.Generator.get_state()`."""
+        words = self._words.get_state(legacy=False)["state"]
+        key, position = words["key"].astype(np.uint64), int(words["pos"])
+        state = np.zeros((), STATE)
+        state["seed"], state["seeded"], state["key"] = self._seed, 1, key
+        state["left"] = max(625 - position, 1)
+        state["next"] = 0 if position == 624 and _is_seed_key(key) else position
+        if self._spare is not None:
+            state["normal"], state["has_normal"] = self._spare, 1
+        return np.frombuffer(state.tobytes(), np.uint8).copy()
+
+    def set_state(self, state: ArrayLike) -> Self:
+        """Continue from the bytes of `get_state()`, ours or PyTorch's; returns self."""
+        data = np.asarray(state)
+        if data.dtype != np.uint8:
+            raise ArgumentTypeError(
+                f"set_state: RNG state must be uint8 (a ByteTensor), got {data.dtype}."
+            )
+        if data.size != STATE.itemsize:
+            raise StateError(
+                f"set_state: expected a state of {STATE.itemsize} bytes, but found {data.size}."
+            )
+        fields = np.frombuffer(data.tobytes(), STATE)[0]
+        left, position = int(fields["left"]), int(fields["next"])
+        fresh = (left, position) == (1, 0)
+        if not fields["seeded"] or not (fresh or (0 < left <= 624 and left + position == 625)):
+            raise StateError(
+                f"set_state: Invalid mt19937 state: seeded {int(fields['seeded'])}, {left} words "
+                f"left of 624, next {position}. Pass the unchanged bytes of a get_state()."
+            )
+        self._seed = int(fields["seed"])
+        key = fields["key"].astype(np.uint32)
+        self._words = np.random.RandomState(0)
+        self._words.set_state(("MT19937", key, 624 if fresh else position))
+        self._spare = float(fields["normal"]) if fields["has_normal"] else None
+        return self
+
+    # ------------------------------------------------------------------ words and uniforms
+
+    def random_words(self, n: int) -> Array:
+        """The next `n` words of the stream, uint32."""
+        return self._words.randint(0, 2**32, n, np.uint32)
+
+    def _random_words64(self, n: int) -> Array:
+        words = self.random_words(2 * n).astype(np.uint64).reshape(n, 2)
+        return (words[:, 0] << np.uint64(32)) | words[:, 1]
+
+    def _u24(self, n: int) -> Array:
+        words = self.random_words(n)
+        words &= np.uint32(0xFFFFFF)
+        uniform = words.view(np.int32).astype(np.float32)
+        uniform *= np.float32(2.0**-24)
+        return uniform
+
+    def _u53(self, n: int) -> Array:
+        words = self._random_words64(n)
+        words &= np.uint64(2**53 - 1)
+        uniform = words.view(np.int64).astype(np.float64)
+        uniform *= 2.0**-53
+        return uniform
+
+    def _fill(self, shape: Shape, dtype: DTypeLike, draw: Callable[[int], Array]) -> Array:
+        """An array of `draw(n)`'s, made in pieces that stay in the cache."""
+        out = np.empty(shape, dtype)
+        flat = out.reshape(-1)
+        for start in range(0, flat.size, CHUNK):
+            piece = flat[start : start + CHUNK]
+            piece[...] = draw(piece.size)
+        return out
+
+    def _normals(self, n: int) -> Array:
+        """`n` standard normals (float64) one by one: the second of a pair may wait in `_spare`."""
+        out = np.empty(n, np.float64)
+        first = 0
+        if n and self._spare is not None:
+            out[0], self._spare, first = self._spare, None, 1
+        pairs = (n - first + 1) // 2
+        if pairs:
+            u = self._u53(2 * pairs)
+            made = np.stack(box_muller(u[0::2], u[1::2]), axis=1).reshape(-1)
+            out[first:] = made[: n - first]
+            if made.size > n - first:
+                self._spare = float(made[-1])
+        return out
+
+
+class OneByOne:
+    """Uniforms and normals one at a time, for samplers that cannot say how many they need.
+
+    Words are drawn ahead in blocks; `close` puts the unused ones back.
+    """
+
+    BLOCK = 256
+
+    def __init__(self, generator: MersenneTwister) -> None:
+        self.generator = generator
+        self.block: list[float] = []
+        self.used = 0
+
+    def uniform(self) -> float:
+        """The next u53."""
+        if self.used == len(self.block):
+            self.before = self.generator._words.get_state()
+            self.block, self.used = self.generator._u53(self.BLOCK).tolist(), 0
+        self.used += 1
+        return self.block[self.used - 1]
+
+    def normal(self) -> float:
+        """The next standard normal."""
+        spare, self.generator._spare = self.generator._spare, None
+        if spare is not None:
+            return spare
+        u1, u2 = self.uniform(), self.uniform()
+        first, second = box_muller(np.array([u1]), np.array([u2]))
+        self.generator._spare = float(second[0])
+        return float(first[0])
+
+    def close(self) -> None:
+        """Leave the generator just after the last uniform used."""
+        if self.used < len(self.block):
+            self.generator._words.set_state(self.before)
+            self.generator.random_words(2 * self.used)
+
+
+def _is_seed_key(key: Array) -> bool:
+    """Whether the key is a seed's own, not yet twisted: PyTorch then says `next` is 0, not 624."""
+    first = int(key[0])
+    return int(key[1]) == (1812433253 * (first ^ (first >> 30)) + 1) % 2**32
