@@ -23,13 +23,12 @@ word times 2⁻²⁴, "u53" the low 53 bits of two words (high word first) times
     binomial, dirichlet
 
 Float16 results are the float32 (or float64) ones, rounded. Not bit-equal: `multinomial` without
-replacement where chances tie, as in float16 or at weights of zero (PyTorch's top-k leaves ties in no
-order), and float64 `dirichlet` of more than three shares (PyTorch sums a row in another order, up to
-an ulp or two; float32 hides it). The C library's
-`log`, `sin`, … are used where PyTorch calls them, so float64 equality holds on one machine. A
-non-contiguous tensor is filled in the order of its memory; its normals take the one-by-one recipe
-(`contiguous=False`). Checked against PyTorch 2.13; the measured table is in
-`docs/random-numbers.md`.
+replacement where chances tie, as in float16 or at weights of zero (PyTorch's top-k leaves ties in
+no order), and float64 `dirichlet` of more than three shares (PyTorch sums a row in another order:
+an ulp or two, hidden by float32). The C library's `log`, `sin`, … are used where PyTorch calls them,
+so float64 equality holds on one machine. A non-contiguous tensor is filled in the order of its
+memory; its normals take the one-by-one recipe (`contiguous=False`). Checked against PyTorch 2.13;
+the measured table is in `docs/random-numbers.md`.
 """
 
 from __future__ import annotations
@@ -257,10 +256,10 @@ class Generator(MersenneTwister):
     def permutation(self, n: int, dtype: DTypeLike = np.int64) -> Array:
         """The numbers 0 … n − 1 in random order (`torch.randperm`).
 
-        PyTorch swaps place i with a random place j ≥ i, for i = 0, 1, …. Here all swaps are followed
-        backwards at once. What place j holds at time i is j, or what the last swap with it, at
-        time t < i, brought: the content of place t at time t, and so on. The times form a forest
-        (t's parent is the last swap that came to place t), climbed to its roots by doubling.
+        PyTorch swaps place i with a random place j ≥ i, for i = 0, 1, …. Here all swaps are
+        followed backwards at once. What place j holds at time i is j, or what the last swap with
+        it, at time t < i, brought: the content of place t at time t, and so on. The times form a
+        forest (t's parent is the last swap that came to place t), climbed to its roots by doubling.
 
         Raises `SamplingError` for n < 0, for n that the dtype cannot count to, and from 214,748,364
         on, where PyTorch's recipe is another.

@@ -252,11 +252,10 @@ def fill_normal(
         blocks(draw(BLOCK), out[-BLOCK:])
 
 
-def box_muller(u1: Array, u2: Array) -> tuple[Array, Array]:
+def box_muller(u1: float, u2: float) -> tuple[float, float]:
     """The pair of float64 normals that PyTorch's one-by-one sampler makes of two uniforms.
 
     (r cos 2πu₁, r sin 2πu₁),  r = √(−2 ln(1 − u₂))
     """
-    radius = np.sqrt(-2.0 * libm(math.log1p, -u2))
-    theta = 2.0 * math.pi * u1
-    return radius * libm(math.cos, theta), radius * libm(math.sin, theta)
+    radius, theta = math.sqrt(-2.0 * math.log1p(-u2)), 2.0 * math.pi * u1
+    return radius * math.cos(theta), radius * math.sin(theta)

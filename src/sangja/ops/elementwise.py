@@ -43,9 +43,8 @@ class Subtract(Primitive):
             return xp.subtract(x, y)
         except TypeError:
             raise DTypeError(
-                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
-                "trying to invert a mask, use the `~` or `logical_not()` operator instead; for the "
-                "difference of two masks, `^` or `logical_xor()`."
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
+                "`^` or `logical_xor()` operator instead; to invert a mask, `~` or `logical_not()`."
             ) from None
 
     def dx(g):
@@ -241,14 +240,20 @@ class Reciprocal(Primitive):
 
 def check_divisor(xp: Any, x: Any, y: Any, name: str) -> np.dtype[Any]:
     """The dtype of x ∘ y. Bools are refused, and a 0 that integers would be divided by."""
-    dtype: np.dtype[Any] = xp.result_type(x, y)
-    if dtype.kind == "b":
-        raise DTypeError(f"{name}: not implemented for bools; convert them with .int()")
+    dtype = refuse_bools(xp, x, y, name)
     if dtype.kind in "iu" and not xp.all(y):
         raise DivisionError(
             f"{name}: ZeroDivisionError: an integer is divided by 0, which has no integer result. "
             "Mask the zeros, or convert to floating point (inf and nan) with .float()"
         )
+    return dtype
+
+
+def refuse_bools(xp: Any, x: Any, y: Any, name: str) -> np.dtype[Any]:
+    """The dtype of x ∘ y, which NumPy would make int8 for two bools."""
+    dtype: np.dtype[Any] = xp.result_type(x, y)
+    if dtype.kind == "b":
+        raise DTypeError(f"{name}: not implemented for bools; convert them with .int()")
     return dtype
 
 
@@ -384,8 +389,8 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     for name, dtype in found.items():
         if dtype != found.get("input", dtype):
             raise DTypeError(
-                f"lerp: expected dtype {found['input']} for `{name}` but got dtype {dtype}; convert "
-                "it with .to(dtype)"
+                f"lerp: expected dtype {found['input']} for `{name}` but got dtype {dtype}; "
+                "convert it with .to(dtype)"
             )
         if dtype.category < dtypes.FLOATING:
             raise DTypeError(f"lerp: not implemented for {dtype}; convert with .float()")
@@ -439,8 +444,8 @@ def masked(condition: Any, g: Any) -> Any:
 
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """z = x where `condition`, else y. With the condition alone: the indices where it holds, one tensor
-    per dimension.
+    """z = x where `condition`, else y. With the condition alone: the indices where it holds, one
+    tensor per dimension.
 
     >>> import sangja
     >>> x = sangja.tensor([1.0, -2.0])
