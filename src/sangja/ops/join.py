@@ -201,6 +201,21 @@ def block_diag(*tensors: Any) -> Tensor:
     return cat(rows, 0)
 
 
+def kron(input: Any, other: Any) -> Tensor:
+    """The Kronecker product: every element of x times the whole of y, in the place of the element.
+
+    >>> import sangja
+    >>> sangja.kron(sangja.tensor([1, 10]), sangja.tensor([1, 2]))
+    tensor([ 1,  2, 10, 20])
+    """
+    x, y = as_tensor(input), as_tensor(other, "other")
+    n = max(x.ndim, y.ndim)
+    a, b = ((1,) * (n - z.ndim) + z.array.shape for z in (x, y))
+    apart = reshape(x, [size for pair in zip(a, (1,) * n, strict=True) for size in pair])
+    blocks = apart * reshape(y, [size for pair in zip((1,) * n, b, strict=True) for size in pair])
+    return reshape(blocks, [i * j for i, j in zip(a, b, strict=True)])
+
+
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """The coordinates of a grid: z_k[i₀, i₁, …] = x_k[i_k]; with "xy" the first two dimensions of
     the grid are exchanged.
