@@ -71,7 +71,7 @@ class Repeat(Primitive):
 
 def several(tensors: Any, name: str) -> list[Tensor]:
     """The tensors of a list or tuple, at least one."""
-    if isinstance(tensors, Tensor) or not isinstance(tensors, Sequence):
+    if not isinstance(tensors, (list, tuple)):
         raise ArgumentTypeError(
             f"{name}(): argument 'tensors' must be tuple of Tensors, not {type(tensors).__name__}"
         )
@@ -97,7 +97,8 @@ def cat(tensors: Any, dim: int = 0) -> Any:
         raise ShapeError("zero-dimensional tensor cannot be concatenated; use stack()")
     place = normalize_dim(dim, like.ndim)
     for i, x in enumerate(filled):
-        check_fit(like.array.shape, x.array.shape, place, i)
+        if x.array.shape != like.array.shape:
+            check_fit(like.array.shape, x.array.shape, place, i)
     if len(filled) < len(found) and like.ndim > 1:  # what is passed over still counts for the dtype
         blank = tuple(0 if d == place else n for d, n in enumerate(like.array.shape))
         found = [
