@@ -9,7 +9,6 @@ every other view works its own out anew when asked (`tensor.refresh`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from sangja.engine.apply import apply, quiet, remember
 from sangja.engine.mode import MODE
 from sangja.engine.primitive import Primitive
 from sangja.engine.structure import broadcast_to, fit
-from sangja.engine.tensor import Tensor, View, base_of, node_of, share, version_of, wrap
+from sangja.engine.tensor import Node, Tensor, View, base_of, node_of, share, version_of, wrap
 
 
 class Overwrite(Primitive):

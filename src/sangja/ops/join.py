@@ -20,7 +20,6 @@ from sangja.ops.shape import (
     atleast_3d,
     flatten,
     reshape,
-    transpose,
     unsqueeze,
 )
 

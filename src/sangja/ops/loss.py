@@ -9,8 +9,7 @@ from sangja.core.errors import ArgumentError
 from sangja.core.shapes import broadcast_shapes
 from sangja.engine import Primitive, Tensor, binary
 from sangja.ops.arguments import as_tensor
-from sangja.ops.reduce import mean
-from sangja.ops.reduce import sum as total
+from sangja.ops.reduce import mean, sum as total
 
 REDUCTIONS = ("none", "mean", "sum")
 

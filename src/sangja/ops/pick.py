@@ -73,6 +73,8 @@ def along(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
     """The full index of which `index` is the part at `dim`; at the others every element stays where
     it is."""
     n = index.ndim
+    if not n:
+        return ()
     grid = [
         xp.arange(index.shape[d]).reshape((-1,) + (1,) * (n - d - 1)) if index.shape[d] else index
         for d in range(n)

@@ -82,7 +82,7 @@ def product_gradients(
     safe_x = choose(x == 0, 1.0, x)
     dx = g * apply(ScatterReduce, safe_x, index, values, **static) / safe_x
     zero = values == 0
-    zeros = apply(Gather, added(x * 0.0, index, zero * 1.0, dim), index, dim=dim)
+    zeros = apply(Gather, added((x == 0) * 0.0, index, zero * 1.0, dim), index, dim=dim)
     alone = zero & (zeros == 1)
     others = apply(ScatterReduce, x, index, choose(alone, 1.0, values), **static)
     without = apply(Gather, g * others, index, dim=dim)
@@ -195,10 +195,13 @@ def scattered(
         raise ArgumentTypeError(f"{name}(): a tensor `src` or a number `value` must be given")
     if not places.array.size:
         return x.clone()
-    if not x.ndim or not places.ndim:
-        flat = reshape(src, src.array.size) if isinstance(src, Tensor) else src
-        whole = reshape(x, x.array.size), reshape(places, places.array.size)
-        return reshape(scattered(whole[0], 0, whole[1], flat, reduce, name, include_self), x.array.shape)
+    if x.ndim != places.ndim:  # 0-d meets 1-d
+        if places.array.size != 1:
+            whole = reshape(x, 1)
+            return reshape(scattered(whole, 0, places, src, reduce, name, include_self), ())
+        one = (1,) * x.ndim
+        places = reshape(places, one)
+        src = reshape(src, one) if isinstance(src, Tensor) else src
     if reduce in (None, "add", "sum", "mean"):
         return apply(Scatter, x, places, src, dim=d, accumulate=reduce is not None)
     part = src[tuple(slice(n) for n in places.array.shape)]
