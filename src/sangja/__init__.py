@@ -88,6 +88,7 @@ from sangja.ops.conv import (
     conv_transpose3d,
 )
 from sangja.ops.create import arange, from_numpy, full, ones, tensor, zeros
+from sangja.ops.ctc import ctc_loss
 from sangja.ops.dropout import alpha_dropout, dropout, feature_alpha_dropout
 from sangja.ops.elementwise import (
     absolute,
@@ -135,9 +136,16 @@ from sangja.ops.exponential import (
     xlogy,
 )
 from sangja.ops.linalg import matmul
+from sangja.ops.margin import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    triplet_margin_loss,
+)
 from sangja.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from sangja.ops.patches import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from sangja.ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
+from sangja.ops.probability import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
 from sangja.ops.reduce import mean, sum
 from sangja.ops.rounding import (
     ceil,
@@ -151,6 +159,7 @@ from sangja.ops.rounding import (
     trunc as fix,
 )
 from sangja.ops.shape import permute, reshape, t, transpose
+from sangja.ops.similarity import cosine_similarity, pairwise_distance
 from sangja.ops.special import digamma, erf, erfc, erfinv, lgamma, logit, polygamma
 from sangja.ops.trigonometry import (
     acos,
