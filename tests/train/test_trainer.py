@@ -105,10 +105,10 @@ def test_accumulated_uneven_batches_step_like_one_batch_of_all_rows():
 
 def test_plateau_scheduler_follows_the_monitored_value():
     x, y = line()
-    trainer = straight(lr=1e-9)
+    trainer = straight(lr=1e-6)
     trainer.scheduler = lr_scheduler.ReduceLROnPlateau(trainer.optimizer, patience=0, factor=0.5)
     history = trainer.fit([(x, y)], [(x, y)], epochs=4)
-    assert history["lr"] == [1e-9, 1e-9, 5e-10, 2.5e-10]
+    assert history["lr"] == [1e-6, 1e-6, 5e-7, 2.5e-7]
 
 
 def test_several_inputs_and_rows_weighted_by_batch():
