@@ -96,7 +96,7 @@ def test_predictions_of_classes_into_a_file(finished, tmp_path):
 
 
 def test_rows_unlike_those_learnt_from_are_remarked(finished, tmp_path):
-    (tmp_path / "new.csv").write_text("size,city,age,colour\n100,Daegu,3,red\n")
+    (tmp_path / "new.csv").write_text("size,city,age,kind,colour\n100,Daegu,3,small,red\n")
     run = str(finished / "runs" / "houses-1")
     done = sangja("predict", run, "new.csv", folder=tmp_path)
     assert done.returncode == 0
@@ -211,7 +211,8 @@ def test_help_names_every_command_and_loads_none(tmp_path):
         assert re.search(rf"^  {name} ", done.stdout, re.MULTILINE)
     code = (
         "import sys; from sangja.cli.main import cli; cli.main(['--help'], standalone_mode=False);"
-        "heavy = {'sangja.train', 'tqdm', 'PIL', 'llvmlite'} & set(sys.modules); assert not heavy, heavy"
+        "heavy = {'sangja.train', 'tqdm', 'PIL', 'llvmlite'} & set(sys.modules);"
+        "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], env=environment(), check=True, capture_output=True)
     for name in ("train", "predict", "doctor"):

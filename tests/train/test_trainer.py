@@ -368,7 +368,7 @@ def test_one_plain_line_per_epoch_and_a_csv_of_the_same_numbers(tmp_path, capsys
     with open(tmp_path / "metrics.csv", newline="") as file:
         table = list(csv.DictReader(file))
     assert [{k: float(v) for k, v in row.items()} for row in table] == history.rows
-    assert list(history)[0]["epoch"] == 1
+    assert next(iter(history))["epoch"] == 1
 
 
 def test_quiet_says_nothing(capsys):
