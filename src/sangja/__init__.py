@@ -1,6 +1,7 @@
 """sangja (상자, box): deep learning in boxes made of glass. PyTorch's vocabulary and numbers on NumPy."""
 
-from sangja import autograd, cuda, linalg, nn, optim, special
+from sangja import autograd, cuda, linalg, nn, optim, random, special
+from sangja.backend.generator import default_generator
 from sangja.core.device import (
     Device as device,
     Layout as layout,
@@ -219,6 +220,26 @@ from sangja.ops.pick import (
 from sangja.ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
 from sangja.ops.probability import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
 from sangja.ops.protocols import clone, detach, is_complex, is_floating_point, numel
+from sangja.ops.random import (
+    Generator,
+    bernoulli,
+    binomial,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    poisson,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+    set_rng_state,
+)
 from sangja.ops.reduce import mean, sum
 from sangja.ops.rounding import (
     ceil,
