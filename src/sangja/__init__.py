@@ -121,6 +121,7 @@ from sangja.ops.create import (
     zeros,
     zeros_like,
 )
+from sangja.ops.ctc import ctc_loss
 from sangja.ops.diagonal import (
     diag,
     diag_embed,
@@ -197,6 +198,12 @@ from sangja.ops.join import (
     vstack,
 )
 from sangja.ops.linalg import matmul
+from sangja.ops.margin import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    triplet_margin_loss,
+)
 from sangja.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from sangja.ops.patches import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from sangja.ops.pick import (
@@ -212,6 +219,7 @@ from sangja.ops.pick import (
     take_along_dim,
 )
 from sangja.ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
+from sangja.ops.probability import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
 from sangja.ops.protocols import clone, detach, is_complex, is_floating_point, numel
 from sangja.ops.random import (
     Generator,
@@ -280,6 +288,7 @@ from sangja.ops.shape import (
     unflatten,
     unsqueeze,
 )
+from sangja.ops.similarity import cosine_similarity, pairwise_distance
 from sangja.ops.special import digamma, erf, erfc, erfinv, lgamma, logit, polygamma
 from sangja.ops.split import (
     chunk,

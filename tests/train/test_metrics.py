@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sklearn import metrics as sklearn_metrics
 
 import sangja
@@ -40,7 +39,10 @@ def test_accuracy_is_exact_over_any_batches(cuts, seed):
 
 
 def test_accuracy_of_yes_or_no_logits():
-    output, target = np.array([[0.5], [-1.0], [2.0], [-3.0]]), np.array([[1.0], [1.0], [1.0], [0.0]])
+    output, target = (
+        np.array([[0.5], [-1.0], [2.0], [-3.0]]),
+        np.array([[1.0], [1.0], [1.0], [0.0]]),
+    )
     assert measure(Accuracy(), output, target, []) == 0.75
 
 

@@ -48,7 +48,7 @@ def undisturbed(**options):
 
 
 def cut_and_resumed(folder, step, make_loader=loader, **options):
-    """The same, cut after a step whose predecessor wrote the last checkpoint, in a fresh trainer."""
+    """The same in two trainers: the first is cut before it can save the step."""
     options |= {"folder": folder, "checkpoint_every": 1}
     with pytest.raises(PowerCutError):
         make_trainer(callbacks=[Cut(step)], **options).fit(make_loader(), loader(1), epochs=4)

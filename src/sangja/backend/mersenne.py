@@ -55,7 +55,8 @@ class MersenneTwister:
                 f"manual_seed: the seed must fit in 64 bits (-2**63 … 2**64 - 1), got {number}."
             )
         self._seed = number % 2**64
-        self._words.state = np.random.RandomState(self._seed % 2**32).get_state(legacy=False)
+        seeded = np.random.RandomState(self._seed % 2**32).get_state(legacy=False)
+        self._set_words(seeded["state"]["key"], seeded["state"]["pos"])
         self._spare: float | None = None
         return self
 
@@ -103,10 +104,15 @@ class MersenneTwister:
                 f"left of 624, next {position}. Pass the unchanged bytes of a get_state()."
             )
         self._seed = int(fields["seed"])
-        words = {"key": fields["key"].astype(np.uint32), "pos": 624 if fresh else position}
-        self._words.state = {"bit_generator": "MT19937", "state": words}
+        self._set_words(fields["key"].astype(np.uint32), 624 if fresh else position)
         self._spare = float(fields["normal"]) if fields["has_normal"] else None
         return self
+
+    def _set_words(self, key: Array, position: int) -> None:
+        self._words.state = {
+            "bit_generator": "MT19937",
+            "state": {"key": key, "pos": position},
+        }
 
     # ------------------------------------------------------------------ words and uniforms
 

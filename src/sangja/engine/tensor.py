@@ -12,6 +12,7 @@ from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
 from sangja.core.settings import settings
 from sangja.core.shapes import Size
+from sangja.engine.operations import Operations
 from sangja.engine.primitive import Plan, Primitive
 from sangja.engine.version import Version
 
@@ -109,7 +110,7 @@ class View:
         self.seen = seen
 
 
-class Tensor:
+class Tensor(Operations):
     """An n-dimensional array that remembers the operations done to it.
 
     `sangja.tensor(data)` makes one. `array` is the NumPy array inside (not watched: write through

@@ -16,7 +16,7 @@ from sangja.core.shapes import normalize_dim
 from sangja.engine import Primitive, Tensor, apply, inplace as write_into, unary
 from sangja.engine.structure import Cast
 from sangja.ops.arguments import as_tensor, numpy_names
-from sangja.ops.elementwise import absolute, add, choose, divide, masked, subtract
+from sangja.ops.elementwise import absolute, add, blanked, choose, divide, masked, subtract
 from sangja.ops.exponential import exp
 from sangja.ops.reduce import sum
 from sangja.ops.shape import reshape
@@ -46,7 +46,7 @@ class Relu(Primitive):
         return xp.maximum(x, 0)
 
     def dx(g, out):
-        return choose(out <= 0, 0, g)
+        return blanked(out <= 0, g)
 
 
 class Threshold(Primitive):
@@ -56,7 +56,7 @@ class Threshold(Primitive):
         return xp.where(x <= threshold, x.dtype.type(value), x)
 
     def dx(g, x, threshold):
-        return choose(x <= threshold, 0, g)
+        return blanked(x <= threshold, g)
 
 
 class LeakyRelu(Primitive):

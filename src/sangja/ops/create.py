@@ -10,6 +10,7 @@ import numpy as np
 from sangja.core import dtypes
 from sangja.core.device import check_device
 from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from sangja.core.settings import settings
 from sangja.core.shapes import check_sizes, shape_from
 from sangja.engine import Tensor, apply, wrap
 from sangja.engine.structure import Cast
@@ -44,11 +45,11 @@ def array_from(data: Any, dtype: Any) -> Array:
             f"{str(data)[:60]!r}; expected numbers, nested lists of numbers, arrays or tensors"
         )
     if wanted is None:
-        wanted = {"f": dtypes.settings.default_dtype, "c": dtypes.scalar_dtype(1j)}.get(
+        wanted = {"f": settings.default_dtype, "c": dtypes.scalar_dtype(1j)}.get(
             array.dtype.kind, array.dtype
         )
         if not array.size:
-            wanted = dtypes.settings.default_dtype
+            wanted = settings.default_dtype
     with np.errstate(all="ignore"):
         return array.astype(wanted)
 
@@ -134,7 +135,7 @@ def from_numpy(array: Array) -> Tensor:
 
 
 def to_dtype(dtype: Any) -> np.dtype[Any]:
-    return dtypes.settings.default_dtype if dtype is None else dtypes.to_numpy(dtype)
+    return settings.default_dtype if dtype is None else dtypes.to_numpy(dtype)
 
 
 def number_of(value: Any) -> Any:
@@ -322,7 +323,7 @@ def arange(
     values = [number_of(v) for v in (start, end, step)]
     if dtype is None:
         whole = all(isinstance(v, int) for v in values)
-        found = np.dtype(np.int64) if whole else dtypes.settings.default_dtype
+        found = np.dtype(np.int64) if whole else settings.default_dtype
     else:
         found = dtypes.to_numpy(dtype)
     if found.kind in "iu":

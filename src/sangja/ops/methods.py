@@ -9,6 +9,7 @@ from typing import Any
 from sangja.core.errors import OperandError
 from sangja.engine import Primitive, Tensor, backward, binary, copy_, hooks, rearrange
 from sangja.engine.inplace import check_writable, past, write
+from sangja.engine.operations import Operations
 from sangja.ops import (
     activation,
     arrange,
@@ -445,7 +446,7 @@ COMPARISONS: dict[str, type[Primitive]] = {
 def operator_of(primitive: type[Primitive], name: str) -> Callable[..., Any]:
     """`x ∘ y`; an operand we cannot take is left to its own operator."""
 
-    def operate(x: Any, y: Any) -> Any:
+    def operate(x: Any, y: Any) -> Tensor:
         try:
             return binary(primitive, x, y)
         except OperandError:
@@ -458,7 +459,7 @@ def operator_of(primitive: type[Primitive], name: str) -> Callable[..., Any]:
 def reflected_of(primitive: type[Primitive], name: str) -> Callable[..., Any]:
     """`y ∘ x` where y is no tensor."""
 
-    def operate(x: Any, y: Any) -> Any:
+    def operate(x: Any, y: Any) -> Tensor:
         try:
             return binary(primitive, y, x)
         except OperandError:
@@ -496,21 +497,21 @@ def rearranging(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 def bind() -> None:
     """Give `Tensor` its methods."""
     for name, function in METHODS.items():
-        setattr(Tensor, name, function)
+        setattr(Operations, name, function)
     for name, function in PROPERTIES.items():
-        setattr(Tensor, name, property(function))
+        setattr(Operations, name, property(function))
     for name in INPLACE:
-        setattr(Tensor, name + "_", inplace_of(METHODS[name], name + "_"))
+        setattr(Operations, name + "_", inplace_of(METHODS[name], name + "_"))
     for name in REARRANGE:
-        setattr(Tensor, name + "_", rearranging(METHODS[name], name + "_"))
+        setattr(Operations, name + "_", rearranging(METHODS[name], name + "_"))
     for name, primitive in OPERATORS.items():
-        setattr(Tensor, f"__{name}__", operator_of(primitive, f"__{name}__"))
-        setattr(Tensor, f"__r{name}__", reflected_of(primitive, f"__r{name}__"))
+        setattr(Operations, f"__{name}__", operator_of(primitive, f"__{name}__"))
+        setattr(Operations, f"__r{name}__", reflected_of(primitive, f"__r{name}__"))
         compute = functools.partial(binary, primitive)
-        setattr(Tensor, f"__i{name}__", inplace_of(compute, f"__i{name}__"))
-    Tensor.__ipow__ = inplace_of(exponential.pow, "__ipow__")  # type: ignore[attr-defined]
+        setattr(Operations, f"__i{name}__", inplace_of(compute, f"__i{name}__"))
+    setattr(Operations, "__ipow__", inplace_of(exponential.pow, "__ipow__"))
     for name, primitive in COMPARISONS.items():
-        setattr(Tensor, f"__{name}__", operator_of(primitive, f"__{name}__"))
+        setattr(Operations, f"__{name}__", operator_of(primitive, f"__{name}__"))
 
 
 bind()

@@ -3,7 +3,8 @@
 The UCI digits were made so (E. Alpaydin and C. Kaynak, 1998): a written digit, as 32×32 black and
 white pixels, is cut into blocks of 4×4, and in each block the ink is counted, 0 to 16. Here the
 paper is found by the picture's border, ink by its contrast to it; what is written is cut out,
-brought to 32 pixels of height in the middle of the square, and its blocks are counted the same way.
+brought to 32 pixels of height in the middle of the square, thickened if a finer pen wrote it, and
+its ink is counted in the same blocks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from sangja.core.errors import DataError, MissingPackageError
 SQUARE, BLOCK = 32, 4
 MOST_PIXELS = 50_000_000
 LEAST_CONTRAST = 0.1  # between ink and paper, of the whole range from black to white
+# Of the strongest ink: what is lighter is paper (its grain, a shadow), what is darker is all ink.
+LIGHTEST, DARKEST = 0.15, 0.85
+LEAST_INK = 0.28  # of the square; three of four UCI digits have more
+MOST_THICKENING = 4  # pixels on each side
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +54,8 @@ def read_picture(path: str) -> Picture:
             f"{path} shows nothing that stands out from its background; give a picture of one "
             "digit."
         )
-    image = count_blocks(fit_square(ink / strongest))
+    ink = np.clip((ink / strongest - LIGHTEST) / (DARKEST - LIGHTEST), 0.0, 1.0)
+    image = count_blocks(thicken(fit_square(ink)))
     kind = "light on dark" if inverted else "dark on light"
     width, height = size
     said = f"{width}×{height} pixels, {mode}, {kind}; cut out and reduced to {image.shape[1]}×"
@@ -61,7 +67,7 @@ def fit_square(ink: np.ndarray) -> np.ndarray:
 
     It keeps its proportions and touches top and bottom (a wide one: left and right).
     """
-    there = ink > 0.3
+    there = ink > 0.2
     rows, columns = np.flatnonzero(there.any(1)), np.flatnonzero(there.any(0))
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = SQUARE / max(cut.shape)
@@ -78,9 +84,21 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def count_blocks(square: np.ndarray) -> np.ndarray:
-    """The share of ink in each block of 4×4 pixels, in sixteenths, shape (8, 8)."""
-    blocks = (square > 0.5).reshape(SQUARE // BLOCK, BLOCK, SQUARE // BLOCK, BLOCK)
-    return blocks.mean((1, 3)).astype(np.float32)
+    """The share of ink in each block of 4×4 pixels, shape (8, 8)."""
+    blocks = square.reshape(SQUARE // BLOCK, BLOCK, SQUARE // BLOCK, BLOCK)
+    return np.asarray(blocks.mean((1, 3)), np.float32)
+
+
+def thicken(square: np.ndarray) -> np.ndarray:
+    """Strokes made wider by a pixel on each side until there is as much ink as a UCI digit has."""
+    for _ in range(MOST_THICKENING):
+        if square.mean() >= LEAST_INK:
+            break
+        around = np.pad(square, 1)
+        middle = around[1:-1, 1:-1]
+        beside = [around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]]
+        square = np.maximum.reduce([middle, *beside])
+    return square
 
 
 def _coverage(old: int, new: int) -> np.ndarray:
