@@ -19,7 +19,7 @@ ROWS = [
     Row("as_tensor", [case([1.0, 2.0]), case(np.arange(3)), case(t(2), dtype="@float64")]),
     Row(
         "asarray",
-        [case([1.0, 2.0]), case(np.arange(3)), case(t(2), copy=True)],
+        [case([1.0, 2.0]), case(np.arange(3)), case(WHOLE, copy=True)],
         errors=[raises(ValueError, "can't alias", [1.0], copy=False)],
     ),
     Row(
@@ -36,7 +36,7 @@ ROWS = [
             raises(TypeError, "fill_value must be a number, not str", (2,), "x"),
         ],
     ),
-    Row("zeros", [case(2, 3), case((2,), dtype="@int64"), case()]),
+    Row("zeros", [case(2, 3), case((2,), dtype="@int64")]),
     Row("ones", [case(2, 3), case((2,), dtype="@bool")]),
     Row("empty", [case(0, 3)]),
     Row("full_like", [case(WHOLE, 2.5), case(WHOLE, 2.5, dtype="@float32")]),
@@ -94,7 +94,12 @@ ROWS = [
     # -- conversions and questions
     Row(
         "Tensor.to",
-        [case(t(2), "@float64"), case(t(2), "cpu"), case(t(2), "cpu", "@int64"), case(t(2), WHOLE)],
+        [
+            case(t(2), dtype="@float64"),
+            case(t(2), "cpu"),
+            case(t(2), "cpu", dtype="@int64"),
+            case(t(2), WHOLE),
+        ],
         errors=[
             raises(RuntimeError, "sangja computes on the CPU", t(2), "cuda"),
             raises(RuntimeError, "Invalid device string: 'gpu'", t(2), "gpu"),
@@ -104,7 +109,7 @@ ROWS = [
     Row("Tensor.type_as", [case(t(2), WHOLE)]),
     Row(
         "Tensor.type",
-        [case(t(2)), case(t(2), "@int64"), case(t(2), "torch.DoubleTensor")],
+        [case(t(2), dtype="@int64"), case(t(2), "torch.DoubleTensor")],
         errors=[raises(TypeError, "invalid type: 'Float'", t(2), "Float")],
     ),
     Row("Tensor.double", [case(WHOLE), case(t(2))]),

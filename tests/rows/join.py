@@ -17,7 +17,9 @@ ROWS = [
         ],
         dtypes=ANY,
         errors=[
-            raises(RuntimeError, "Expected size 3 but got size 4 in dimension 1", [t(2, 3), t(2, 4)]),
+            raises(
+                RuntimeError, "Expected size 3 but got size 4 in dimension 1", [t(2, 3), t(2, 4)]
+            ),
             raises(RuntimeError, "same number of dimensions: got 2 and 1", [t(2, 3), t(3)]),
             raises(RuntimeError, "zero-dimensional tensor cannot be concatenated", [t(), t()]),
             raises(RuntimeError, "expects a non-empty list of Tensors", []),

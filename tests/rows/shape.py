@@ -66,7 +66,13 @@ ROWS = [
         "movedim",
         [case(t(2, 3, 4), 0, 2), case(t(2, 3, 4), (0, 1), (-1, 0))],
         errors=[
-            raises(RuntimeError, "same number of dimensions as", t(2, 3), (0, 1), (0,)),
+            raises(
+                RuntimeError,
+                "the same number of dims as destination ([0] dims)",
+                t(2, 3),
+                (0, 1),
+                (0,),
+            ),
             raises(RuntimeError, "dim 0 appears multiple times", t(2, 3), (0, 0), (0, 1)),
         ],
     ),

@@ -17,9 +17,9 @@ from sangja.engine import Primitive, Tensor, apply, copy_
 from sangja.engine.apply import array_of
 from sangja.engine.inplace import check_writable, past, write
 from sangja.engine.mode import MODE
-from sangja.engine.structure import Cast
 from sangja.engine.tensor import version_of
 from sangja.ops.arguments import as_tensor
+from sangja.ops.convert import cast
 
 EVERYTHING = slice(None)
 MANY = 256  # from so many numbers on, adding by one linear index is faster
@@ -327,8 +327,7 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
         copy_(view, without_leading_ones(values, view.array.ndim))
         return
     check_writable(view, "index_put_")
-    if values.array.dtype != view.array.dtype:
-        values = apply(Cast, values, dtype=view.array.dtype)
+    values = cast(values, view.array.dtype)
     picked = view.array[laid_out([array_of(i) for i in indices], places)].ndim
     values = without_leading_ones(values, picked)
     put = apply(IndexPut, past(view), values, *indices, places=places, accumulate=False)

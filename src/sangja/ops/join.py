@@ -101,10 +101,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
             check_fit(like.array.shape, x.array.shape, place, i)
     if len(filled) < len(found) and like.ndim > 1:  # what is passed over still counts for the dtype
         blank = tuple(0 if d == place else n for d, n in enumerate(like.array.shape))
-        found = [
-            as_tensor(np.empty(blank, x.array.dtype)) if x.array.shape == LEGACY else x
-            for x in found
-        ]
+        found = [reshape(x, blank) if x.array.shape == LEGACY else x for x in found]
     return apply(Cat, *found, dim=place)
 
 
