@@ -268,6 +268,8 @@ def public_operations():
         for name in dir(space):
             value = getattr(space, name)
             home = getattr(inspect.unwrap(value), "__module__", "") if callable(value) else ""
+            if home == "sangja.ops.random":  # no two calls are equal: tests/ops/test_random.py
+                continue
             if home.startswith("sangja.ops") and inspect.isfunction(value) and name[0] != "_":
                 yield prefix + name, value
 

@@ -189,6 +189,7 @@ from sangja.ops.join import (
     concatenate,
     dstack,
     hstack,
+    kron,
     meshgrid,
     repeat_interleave,
     row_stack,

@@ -164,6 +164,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__getitem__": index.getitem,
     "__setitem__": index.setitem,
     # join
+    "kron": join.kron,
     "repeat": join.repeat,
     "tile": join.tile,
     "repeat_interleave": join.repeat_interleave,

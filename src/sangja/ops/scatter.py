@@ -257,7 +257,13 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Tensor:
         )
     d = normalize_dim(dim, x.ndim)
     check_range(numbers, x.array.shape[d] if x.ndim else 1, d, "index_fill", negative=True)
-    return put_slices(x, d, numbers, fitting(value, x, "index_fill"), False)
+    shape = x.array.shape
+    none = as_tensor(np.zeros(shape[d] if shape else 1, bool))
+    chosen = apply(
+        IndexPut, none, True, reshape(numbers, numbers.array.size), places=(0,), accumulate=False
+    )
+    along_d = tuple(n if place == d else 1 for place, n in enumerate(shape))
+    return where(reshape(chosen, along_d), fitting(value, x, "index_fill"), x)
 
 
 def put_slices(x: Tensor, dim: int, index: Tensor, values: Any, accumulate: bool) -> Tensor:
