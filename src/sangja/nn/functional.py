@@ -10,17 +10,15 @@ from sangja.ops.activation import (
     hardswish,
     hardtanh,
     leaky_relu,
-    log_softmax,
     logsigmoid,
     mish,
     prelu,
     relu,
     relu6,
+    rrelu,
     selu,
     sigmoid,
     silu,
-    softmax,
-    softmin,
     softplus,
     softshrink,
     softsign,
@@ -81,6 +79,7 @@ from sangja.ops.probability import (
 )
 from sangja.ops.resample import interpolate
 from sangja.ops.similarity import cosine_similarity, normalize, pairwise_distance
+from sangja.ops.softmax import log_softmax, softmax, softmin
 from sangja.ops.trigonometry import tanh
 
 __all__ = [
@@ -157,6 +156,7 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "rrelu",
     "rms_norm",
     "scaled_dot_product_attention",
     "selu",
