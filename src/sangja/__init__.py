@@ -197,6 +197,7 @@ from sangja.ops.join import (
     tile,
     vstack,
 )
+from sangja.ops.layers import bilinear
 from sangja.ops.linalg import matmul
 from sangja.ops.margin import (
     cosine_embedding_loss,
