@@ -170,11 +170,54 @@ TRAIN = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), TRAIN, ids=[a for a, _ in TRAIN])
-def test_bad_input_to_train(place, arguments, sentence):
+# Runs many commands in one process and prints what each said and how it ended: as a process of its
+# own each would take half a second longer.
+MANY = """
+import contextlib, io, json, sys
+from sangja.cli import main
+results = []
+for line in sys.stdin:
+    out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(line.split())
+        except SystemExit as end:
+            code = end.code
+    said = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    results.append([line.strip(), code, *said])
+json.dump(results, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes(place):
+    """Exit code, stdout and stderr of every command of `TRAIN`."""
     before = sorted(os.listdir(place))
-    assert refused(*arguments.split(), folder=place) == f"sangja: {sentence}"
+    done = subprocess.run(
+        [sys.executable, "-c", MANY],
+        input="\n".join(arguments for arguments, _ in TRAIN),
+        cwd=place,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert not done.stderr and not done.returncode, done.stderr
     assert sorted(os.listdir(place)) == before  # no folder of a run that never began
+    return {arguments: rest for arguments, *rest in json.loads(done.stdout)}
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), TRAIN, ids=[a for a, _ in TRAIN])
+def test_bad_input(outcomes, arguments, sentence):
+    assert outcomes[arguments] == [2, "", f"sangja: {sentence}\n"]
+
+
+def test_bad_input_in_a_process_of_its_own(place):
+    assert refused("train", "hauses.csv", "--target", "price", folder=place) == (
+        "sangja: there is no file 'hauses.csv'; did you mean 'houses.csv'?"
+    )
+    done = sangja(folder=place)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage: sangja [OPTIONS] COMMAND")
 
 
 def test_the_folder_of_another_run_is_named_with_the_way_to_resume(own):
@@ -202,8 +245,9 @@ def test_a_table_that_changed_cannot_be_resumed(own):
     [
         (
             "{",
-            "runs/digits-1/run.json is damaged: it is no whole JSON text (Expecting property name "
-            "enclosed in double quotes: line 1 column 2 (char 1)).",
+            "the run in 'runs/digits-1' cannot be resumed: runs/digits-1/run.json is damaged: it is "
+            "no whole JSON text (Expecting property name enclosed in double quotes: line 1 column 2 "
+            "(char 1)).",
         ),
         ("[1, 2]", "runs/digits-1/run.json does not hold the settings of a run of sangja."),
         (
@@ -231,7 +275,9 @@ def test_files_that_the_model_is_not_for(finished, tmp_path):
     (tmp_path / "word.csv").write_text("size,city,age,kind\nbig,Seoul,3,small\n")
     whole = tmp_path / "whole.png"
     Image.fromarray(np.zeros((40, 40), np.uint8)).save(whole)
-    (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:60])
+    noise = np.random.RandomState(0).randint(0, 256, (40, 40), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:900])
     digits, houses = (str(finished / "runs" / name) for name in ("digits-1", "houses-1"))
     for arguments, sentence in (
         ((digits,), f"say which pictures to predict: sangja predict {digits} FILE"),
@@ -339,7 +385,7 @@ def newer_description(own):
 WEIGHTS, DESCRIPTION = "runs/digits-1/model.safetensors", "runs/digits-1/model.json"
 DAMAGES = [
     (cut_weights, f"{WEIGHTS} is damaged: "),
-    (flip_weights, f"{WEIGHTS} is damaged: "),
+    (flip_weights, f"tensor '13.bias' in {WEIGHTS} is damaged: "),
     (pickle_weights, f"{WEIGHTS} "),
     (no_weights, WEIGHTS),
     (other_weights, f"{WEIGHTS} is not the file that {DESCRIPTION} was written with. Put back"),
