@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sangja.io import save
-from tests.cli.command import environment, refused, sangja, write_houses
+from tests.cli.command import environment, many, refused, sangja, write_houses
 
 COLUMNS = "'size', 'city', 'age', 'price', 'kind'"
 TABLES = {
@@ -147,7 +147,8 @@ TRAIN = [
     ),
     (
         "train digits --out taken/thesis.txt",
-        "'taken/thesis.txt' exists already and is not overwritten; choose another folder with --out.",
+        "'taken/thesis.txt' exists already and is not overwritten; choose another folder with "
+        "--out.",
     ),
     (
         "train digits --out taken/thesis.txt/run",
@@ -170,40 +171,13 @@ TRAIN = [
 ]
 
 
-# Runs many commands in one process and prints what each said and how it ended: as a process of its
-# own each would take half a second longer.
-MANY = """
-import contextlib, io, json, sys
-from sangja.cli import main
-results = []
-for line in sys.stdin:
-    out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main(line.split())
-        except SystemExit as end:
-            code = end.code
-    said = [stream.buffer.getvalue().decode() for stream in (out, err)]
-    results.append([line.strip(), code, *said])
-json.dump(results, sys.stdout)
-"""
-
-
 @pytest.fixture(scope="module")
 def outcomes(place):
     """Exit code, stdout and stderr of every command of `TRAIN`."""
     before = sorted(os.listdir(place))
-    done = subprocess.run(
-        [sys.executable, "-c", MANY],
-        input="\n".join(arguments for arguments, _ in TRAIN),
-        cwd=place,
-        env=environment(),
-        capture_output=True,
-        text=True,
-    )
-    assert not done.stderr and not done.returncode, done.stderr
+    found = many([arguments for arguments, _ in TRAIN], folder=place)
     assert sorted(os.listdir(place)) == before  # no folder of a run that never began
-    return {arguments: rest for arguments, *rest in json.loads(done.stdout)}
+    return found
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), TRAIN, ids=[a for a, _ in TRAIN])
@@ -245,15 +219,14 @@ def test_a_table_that_changed_cannot_be_resumed(own):
     [
         (
             "{",
-            "the run in 'runs/digits-1' cannot be resumed: runs/digits-1/run.json is damaged: it is "
-            "no whole JSON text (Expecting property name enclosed in double quotes: line 1 column 2 "
-            "(char 1)).",
+            "runs/digits-1/run.json is damaged: it is no whole JSON text (Expecting property name "
+            "enclosed in double quotes: line 1 column 2 (char 1)).",
         ),
         ("[1, 2]", "runs/digits-1/run.json does not hold the settings of a run of sangja."),
         (
             '{"format": "sangja-run", "version": 9}',
-            "runs/digits-1/run.json has version 9, but this sangja reads version 1. Install a newer "
-            "sangja.",
+            "runs/digits-1/run.json has version 9, but this sangja reads version 1. Install a "
+            "newer sangja.",
         ),
         (
             '{"format": "sangja-run", "version": 1, "settings": {"data": "digits"}}',
@@ -279,7 +252,7 @@ def test_files_that_the_model_is_not_for(finished, tmp_path):
     Image.fromarray(noise).save(tmp_path / "cut.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:900])
     digits, houses = (str(finished / "runs" / name) for name in ("digits-1", "houses-1"))
-    for arguments, sentence in (
+    cases = (
         ((digits,), f"say which pictures to predict: sangja predict {digits} FILE"),
         (
             (digits, "rows.csv"),
@@ -302,7 +275,8 @@ def test_files_that_the_model_is_not_for(finished, tmp_path):
         ),
         (
             (houses, "rows.csv"),
-            "rows.csv has no column 'age', which was there in training; did you mean 'size'?",
+            "rows.csv has no column 'age', which was there in training; its columns are "
+            "'size', 'city'",
         ),
         (
             (houses, "word.csv"),
@@ -313,8 +287,10 @@ def test_files_that_the_model_is_not_for(finished, tmp_path):
             (houses, "word.csv", "--out", "rows.csv"),
             "'rows.csv' exists already and is not overwritten; choose another --out.",
         ),
-    ):
-        assert refused("predict", *arguments, folder=tmp_path) == f"sangja: {sentence}"
+    )
+    found = many([" ".join(("predict", *arguments)) for arguments, _ in cases], folder=tmp_path)
+    for (arguments, sentence), outcome in zip(cases, found.values(), strict=True):
+        assert outcome == [2, "", f"sangja: {sentence}\n"], arguments
 
 
 def test_a_picture_too_large_to_hold_is_refused(finished, tmp_path):
