@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from side_by_side import arguments, compare  # first: it sets the number of threads
+from side_by_side import arguments, compare
 
 import sangja
 

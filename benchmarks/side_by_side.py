@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
-
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
-
 import argparse
+import os
+import sys
 import time
 from collections.abc import Callable
+
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+if any(os.environ.get(name) != "1" for name in ONE_THREAD):  # read when NumPy loads: start again
+    os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE_THREAD})
 
 
 def arguments(text: str) -> argparse.Namespace:

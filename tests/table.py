@@ -44,7 +44,7 @@ class T:
             return random.randint(int(low), max(int(self.high), int(low) + 1), self.shape).astype(
                 found
             )
-        return random.uniform(self.low, self.high, self.shape).astype(found)
+        return np.asarray(random.uniform(self.low, self.high, self.shape)).astype(found)
 
 
 def t(*shape: int, **kwargs: Any) -> T:

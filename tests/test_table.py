@@ -194,7 +194,7 @@ def test_layout_of_inputs_does_not_matter_and_they_stay_untouched(row: Row):
 
         def strided(array):
             padded = np.zeros(tuple(2 * n for n in array.shape), array.dtype)
-            view = padded[tuple(slice(None, None, 2) for _ in array.shape)]
+            view = padded[(*(slice(None, None, 2) for _ in array.shape), ...)]
             view[...] = array
             return view
 

@@ -1,6 +1,17 @@
 """sangja (상자, box): deep learning in boxes made of glass. PyTorch's vocabulary and numbers on NumPy."""
 
-from sangja import autograd, linalg, nn, optim, special
+from sangja import autograd, cuda, linalg, nn, optim, random, special
+from sangja.backend.generator import default_generator
+from sangja.core.device import (
+    Device as device,
+    Layout as layout,
+    MemoryFormat as memory_format,
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    preserve_format,
+    strided,
+)
 from sangja.core.dtypes import (
     DType as dtype,
     bool_ as bool,
@@ -24,6 +35,7 @@ from sangja.core.dtypes import (
     uint32,
     uint64,
 )
+from sangja.core.limits import finfo, get_default_dtype, iinfo, set_default_dtype
 from sangja.core.shapes import Size, broadcast_shapes
 from sangja.core.version import __version__
 from sangja.engine import (
@@ -37,6 +49,7 @@ from sangja.engine import (
 from sangja.ops import methods as _methods
 from sangja.ops.activation import celu, log_softmax, prelu, relu, selu, sigmoid, softmax, threshold
 from sangja.ops.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
+from sangja.ops.arrange import flip, fliplr, flipud, roll, rot90
 from sangja.ops.bitwise import (
     bitwise_and,
     bitwise_left_shift,
@@ -87,7 +100,39 @@ from sangja.ops.conv import (
     conv_transpose2d,
     conv_transpose3d,
 )
-from sangja.ops.create import arange, from_numpy, full, ones, tensor, zeros
+from sangja.ops.convert import can_cast, is_nonzero, is_tensor, promote_types, result_type
+from sangja.ops.create import (
+    arange,
+    as_tensor,
+    asarray,
+    complex,
+    empty,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    logspace,
+    ones,
+    ones_like,
+    scalar_tensor,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from sangja.ops.ctc import ctc_loss
+from sangja.ops.diagonal import (
+    diag,
+    diag_embed,
+    diagflat,
+    diagonal,
+    trace,
+    tril,
+    tril_indices,
+    triu,
+    triu_indices,
+)
 from sangja.ops.dropout import alpha_dropout, dropout, feature_alpha_dropout
 from sangja.ops.elementwise import (
     absolute,
@@ -134,10 +179,67 @@ from sangja.ops.exponential import (
     square,
     xlogy,
 )
+from sangja.ops.join import (
+    block_diag,
+    cartesian_prod,
+    cat,
+    column_stack,
+    combinations,
+    concat,
+    concatenate,
+    dstack,
+    hstack,
+    meshgrid,
+    repeat_interleave,
+    row_stack,
+    stack,
+    tile,
+    vstack,
+)
 from sangja.ops.linalg import matmul
+from sangja.ops.margin import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    triplet_margin_loss,
+)
 from sangja.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from sangja.ops.patches import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from sangja.ops.pick import (
+    argwhere,
+    gather,
+    index_select,
+    isin,
+    masked_select,
+    narrow,
+    nonzero,
+    select,
+    take,
+    take_along_dim,
+)
 from sangja.ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
+from sangja.ops.probability import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
+from sangja.ops.protocols import clone, detach, is_complex, is_floating_point, numel
+from sangja.ops.random import (
+    Generator,
+    bernoulli,
+    binomial,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    poisson,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+    set_rng_state,
+)
 from sangja.ops.reduce import mean, sum
 from sangja.ops.rounding import (
     ceil,
@@ -150,8 +252,54 @@ from sangja.ops.rounding import (
     trunc,
     trunc as fix,
 )
-from sangja.ops.shape import permute, reshape, t, transpose
+from sangja.ops.scatter import (
+    diagonal_scatter,
+    index_add,
+    index_copy,
+    index_fill,
+    index_put,
+    masked_fill,
+    masked_scatter,
+    put,
+    scatter,
+    scatter_add,
+    scatter_reduce,
+    select_scatter,
+    slice_scatter,
+)
+from sangja.ops.shape import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    broadcast_tensors,
+    broadcast_to,
+    flatten,
+    moveaxis,
+    movedim,
+    permute,
+    ravel,
+    reshape,
+    squeeze,
+    swapaxes,
+    swapdims,
+    t,
+    transpose,
+    unflatten,
+    unsqueeze,
+)
+from sangja.ops.similarity import cosine_similarity, pairwise_distance
 from sangja.ops.special import digamma, erf, erfc, erfinv, lgamma, logit, polygamma
+from sangja.ops.split import (
+    chunk,
+    dsplit,
+    hsplit,
+    split,
+    split_with_sizes,
+    tensor_split,
+    unbind,
+    unsafe_split,
+    vsplit,
+)
 from sangja.ops.trigonometry import (
     acos,
     acos as arccos,

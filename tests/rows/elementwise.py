@@ -21,7 +21,7 @@ FRACTION = raises(
     alpha=0.5,
 )
 MASKS = raises(
-    RuntimeError, "with a bool tensor is not supported", t(3, dtype="bool"), t(3, dtype="bool")
+    RuntimeError, "with two bool tensors is not supported", t(3, dtype="bool"), t(3, dtype="bool")
 )
 BY_ZERO = raises(RuntimeError, "ZeroDivisionError", t(3, dtype="int64"), 0)
 BOOLS = raises(RuntimeError, "not implemented for bools", t(3, dtype="bool"), t(3, dtype="bool"))

@@ -13,9 +13,16 @@ WHOLE = t(3, dtype="int64")
 
 ROWS = [
     Row("exp", [case(t(2, 3))], reference=np.exp, dtypes=FLOATS, elementwise=True, special=SPECIAL),
-    Row("exp2", [case(t(2, 3))], reference=np.exp2, dtypes=FLOATS, elementwise=True, special=SPECIAL),
     Row(
-        "expm1", [case(t(2, 3))], reference=np.expm1, dtypes=FLOATS, elementwise=True, special=SPECIAL
+        "exp2", [case(t(2, 3))], reference=np.exp2, dtypes=FLOATS, elementwise=True, special=SPECIAL
+    ),
+    Row(
+        "expm1",
+        [case(t(2, 3))],
+        reference=np.expm1,
+        dtypes=FLOATS,
+        elementwise=True,
+        special=SPECIAL,
     ),
     Row("log", [case(POSITIVE)], reference=np.log, elementwise=True, special=SPECIAL),
     Row("log2", [case(POSITIVE)], reference=np.log2, elementwise=True, special=SPECIAL),

@@ -23,13 +23,12 @@ word times 2⁻²⁴, "u53" the low 53 bits of two words (high word first) times
     binomial, dirichlet
 
 Float16 results are the float32 (or float64) ones, rounded. Not bit-equal: `multinomial` without
-replacement where chances tie, as in float16 or at weights of zero (PyTorch's top-k leaves ties in no
-order), and float64 `dirichlet` of more than three shares (PyTorch sums a row in another order, up to
-an ulp or two; float32 hides it). The C library's
-`log`, `sin`, … are used where PyTorch calls them, so float64 equality holds on one machine. A
-non-contiguous tensor is filled in the order of its memory; its normals take the one-by-one recipe
-(`contiguous=False`). Checked against PyTorch 2.13; the measured table is in
-`docs/random-numbers.md`.
+replacement where chances tie, as in float16 or at weights of zero (PyTorch's top-k leaves ties in
+no order), and float64 `dirichlet` of more than three shares (PyTorch sums a row in another order:
+an ulp or two, hidden by float32). The C library's `log`, `sin`, … are used where PyTorch calls
+them, so float64 equality holds on one machine. A non-contiguous tensor is filled in the order of
+its memory; its normals take the one-by-one recipe (`contiguous=False`). Checked against PyTorch
+2.13; the measured table is in `docs/random-numbers.md`.
 """
 
 from __future__ import annotations
@@ -121,8 +120,9 @@ class Generator(MersenneTwister):
             return self._normal(() if shape is None else shape, mean, std, kind, contiguous)
         shape = np.broadcast_shapes(np.shape(mean), np.shape(std))
         if np.ndim(std) == 0:
-            return self._normal(shape, 0.0, std, kind) + np.asarray(mean, kind)
-        return self._normal(shape, 0.0, 1.0, kind) * np.asarray(std, kind) + np.asarray(mean, kind)
+            return np.add(self._normal(shape, 0.0, std, kind), np.asarray(mean, kind))
+        z = self._normal(shape, 0.0, 1.0, kind)
+        return np.add(z * np.asarray(std, kind), np.asarray(mean, kind))
 
     def _normal(
         self, shape: Shape, mean: float, std: float, kind: np.dtype[Any], contiguous: bool = True
@@ -190,7 +190,7 @@ class Generator(MersenneTwister):
             z = (candidates - kind.type(mean)) / kind.type(std)
             log_density = z * z * kind.type(-0.5) - kind.type(log_peak)
             with np.errstate(divide="ignore"):
-                return np.log(self.uniform(shape, dtype=kind)) > log_density
+                return np.asarray(np.log(self.uniform(shape, dtype=kind)) > log_density)
 
         out = self.uniform(shape, low, high, kind)
         pending = rejected(out)
@@ -257,10 +257,10 @@ class Generator(MersenneTwister):
     def permutation(self, n: int, dtype: DTypeLike = np.int64) -> Array:
         """The numbers 0 … n − 1 in random order (`torch.randperm`).
 
-        PyTorch swaps place i with a random place j ≥ i, for i = 0, 1, …. Here all swaps are followed
-        backwards at once. What place j holds at time i is j, or what the last swap with it, at
-        time t < i, brought: the content of place t at time t, and so on. The times form a forest
-        (t's parent is the last swap that came to place t), climbed to its roots by doubling.
+        PyTorch swaps place i with a random place j ≥ i, for i = 0, 1, …. Here all swaps are
+        followed backwards at once. What place j holds at time i is j, or what the last swap with
+        it, at time t < i, brought: the content of place t at time t, and so on. The times form a
+        forest (t's parent is the last swap that came to place t), climbed to its roots by doubling.
 
         Raises `SamplingError` for n < 0, for n that the dtype cannot count to, and from 214,748,364
         on, where PyTorch's recipe is another.
@@ -323,7 +323,7 @@ class Generator(MersenneTwister):
         def draw(n: int) -> Array:
             words = self.random_words(2 * n)
             top = words[0::2] & np.uint32(2**21 - 1)
-            return (top < high) | ((top == high) & (words[1::2] < low))
+            return np.asarray((top < high) | ((top == high) & (words[1::2] < low)))
 
         return self._fill(shape, dtype, draw)
 
@@ -387,12 +387,12 @@ class Generator(MersenneTwister):
             return np.stack([self._choices(row, num_samples) for row in rows]).reshape(shape)
         chances = w / self.exponential(w.shape, 1.0, w.dtype)
         if num_samples == 1:
-            return np.argmax(chances, axis=-1, keepdims=True)
+            return np.asarray(np.argmax(chances, axis=-1, keepdims=True))
         return np.argsort(-chances, axis=-1, kind="stable")[..., :num_samples]
 
     def _choices(self, weights: Array, count: int) -> Array:
         work = np.float64 if weights.dtype == np.float64 else np.float32
-        cumulated = np.cumsum(weights, dtype=work)
+        cumulated: Array = np.cumsum(weights, dtype=work)
         cumulated /= cumulated[-1]
         cumulated[-1] = 1.0
         return np.searchsorted(cumulated.astype(np.float64), self._u53(count), side="left")
@@ -404,7 +404,8 @@ class Generator(MersenneTwister):
         a = np.asarray(alpha)
         kind = single_or_double(a, "standard_gamma")
         require(bool(np.all(a >= 0)), "standard_gamma expects all alpha >= 0, but found one below.")
-        return np.maximum(self._gammas(a, kind).astype(a.dtype), np.finfo(a.dtype).tiny)
+        gammas = self._gammas(a, kind).astype(a.dtype)
+        return np.asarray(np.maximum(gammas, np.finfo(a.dtype).tiny))
 
     def _gammas(self, alpha: Array, kind: Callable[[Any], Any]) -> Array:
         stream = OneByOne(self)
@@ -423,9 +424,8 @@ class Generator(MersenneTwister):
         require(bool(np.all(a >= 0)), "dirichlet expects all alpha >= 0, but found one below.")
         gammas = np.maximum(self._gammas(a, float), np.finfo(np.float64).tiny)
         shares = (gammas / gammas.sum(-1, keepdims=True)).astype(a.dtype)
-        return np.clip(
-            shares, np.finfo(a.dtype).tiny, np.nextafter(a.dtype.type(1), a.dtype.type(0))
-        )
+        below_one = np.nextafter(a.dtype.type(1), a.dtype.type(0))
+        return np.asarray(np.clip(shares, np.finfo(a.dtype).tiny, below_one))
 
     def poisson(self, rate: ArrayLike) -> Array:
         """Poisson numbers of each rate ≥ 0, in rate's dtype."""

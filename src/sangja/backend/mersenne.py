@@ -17,7 +17,7 @@ from sangja.core.errors import ArgumentError, ArgumentTypeError, StateError
 Shape = tuple[int, ...]
 
 DEFAULT_SEED = 67280421310721  # the seed of a `torch.Generator()`
-CHUNK = 16 * 1024  # elements per pass, so that the passes over them stay in the cache
+CHUNK = 4 * 1024  # elements per pass, so that the passes over them stay in the cache
 
 # The bytes of `torch.Generator.get_state()`: the C struct that PyTorch has kept since Lua Torch.
 STATE = np.dtype(
@@ -34,6 +34,7 @@ class MersenneTwister:
     """The state of a generator and the raw material of its samplers."""
 
     def __init__(self, seed: int = DEFAULT_SEED) -> None:
+        self._words = np.random.MT19937(0)
         self.manual_seed(seed)
 
     # ------------------------------------------------------------------ state
@@ -54,7 +55,8 @@ class MersenneTwister:
                 f"manual_seed: the seed must fit in 64 bits (-2**63 … 2**64 - 1), got {number}."
             )
         self._seed = number % 2**64
-        self._words = np.random.RandomState(self._seed % 2**32)
+        seeded = np.random.RandomState(self._seed % 2**32).get_state(legacy=False)
+        self._set_words(seeded["state"]["key"], seeded["state"]["pos"])
         self._spare: float | None = None
         return self
 
@@ -72,7 +74,7 @@ class MersenneTwister:
 
     def get_state(self) -> Array:
         """The state as 5056 bytes (uint8), the same as those of `torch.Generator.get_state()`."""
-        words = self._words.get_state(legacy=False)["state"]
+        words = self._words.state["state"]
         key, position = words["key"].astype(np.uint64), int(words["pos"])
         state = np.zeros((), STATE)
         state["seed"], state["seeded"], state["key"] = self._seed, 1, key
@@ -102,21 +104,25 @@ class MersenneTwister:
                 f"left of 624, next {position}. Pass the unchanged bytes of a get_state()."
             )
         self._seed = int(fields["seed"])
-        key = fields["key"].astype(np.uint32)
-        self._words = np.random.RandomState(0)
-        self._words.set_state(("MT19937", key, 624 if fresh else position))
+        self._set_words(fields["key"].astype(np.uint32), 624 if fresh else position)
         self._spare = float(fields["normal"]) if fields["has_normal"] else None
         return self
+
+    def _set_words(self, key: Array, position: int) -> None:
+        self._words.state = {
+            "bit_generator": "MT19937",
+            "state": {"key": key, "pos": position},
+        }
 
     # ------------------------------------------------------------------ words and uniforms
 
     def random_words(self, n: int) -> Array:
         """The next `n` words of the stream, uint32."""
-        return self._words.randint(0, 2**32, n, np.uint32)
+        return self._words.random_raw(n).astype(np.uint32)
 
     def _random_words64(self, n: int) -> Array:
-        words = self.random_words(2 * n).astype(np.uint64).reshape(n, 2)
-        return (words[:, 0] << np.uint64(32)) | words[:, 1]
+        pairs = self.random_words(2 * n).astype("<u4", copy=False).view("<u8")
+        return (pairs << np.uint64(32)) | (pairs >> np.uint64(32))  # the first word is the high one
 
     def _u24(self, n: int) -> Array:
         words = self.random_words(n)
@@ -143,18 +149,16 @@ class MersenneTwister:
 
     def _normals(self, n: int) -> Array:
         """`n` standard normals (float64) one by one: the second of a pair may wait in `_spare`."""
-        out = np.empty(n, np.float64)
-        first = 0
+        made: list[float] = []
         if n and self._spare is not None:
-            out[0], self._spare, first = self._spare, None, 1
-        pairs = (n - first + 1) // 2
-        if pairs:
-            u = self._u53(2 * pairs)
-            made = np.stack(box_muller(u[0::2], u[1::2]), axis=1).reshape(-1)
-            out[first:] = made[: n - first]
-            if made.size > n - first:
-                self._spare = float(made[-1])
-        return out
+            made.append(self._spare)
+            self._spare = None
+        uniforms = iter(self._u53((n - len(made) + 1) // 2 * 2).tolist())
+        for u1, u2 in zip(uniforms, uniforms, strict=True):
+            made.extend(box_muller(u1, u2))
+        if len(made) > n:
+            self._spare = made.pop()
+        return np.array(made, np.float64)
 
 
 class OneByOne:
@@ -173,7 +177,7 @@ class OneByOne:
     def uniform(self) -> float:
         """The next u53."""
         if self.used == len(self.block):
-            self.before = self.generator._words.get_state()
+            self.before = self.generator._words.state
             self.block, self.used = self.generator._u53(self.BLOCK).tolist(), 0
         self.used += 1
         return self.block[self.used - 1]
@@ -183,15 +187,13 @@ class OneByOne:
         spare, self.generator._spare = self.generator._spare, None
         if spare is not None:
             return spare
-        u1, u2 = self.uniform(), self.uniform()
-        first, second = box_muller(np.array([u1]), np.array([u2]))
-        self.generator._spare = float(second[0])
-        return float(first[0])
+        first, self.generator._spare = box_muller(self.uniform(), self.uniform())
+        return first
 
     def close(self) -> None:
         """Leave the generator just after the last uniform used."""
         if self.used < len(self.block):
-            self.generator._words.set_state(self.before)
+            self.generator._words.state = self.before
             self.generator.random_words(2 * self.used)
 
 

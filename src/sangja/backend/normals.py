@@ -211,14 +211,20 @@ class _Float32Blocks:
         columns.T[...] = row.view(GROUP).reshape(2, -1)
 
 
-def _float64_blocks(uniforms: Array, out: Array, mean: float, std: float) -> None:
-    """Normals of float64 uniforms, by the C library's log, cos and sin."""
-    u = uniforms.reshape(-1, 2, BLOCK // 2)
-    radius = np.sqrt(-2.0 * libm(math.log, 1.0 - u[:, 0]))
-    theta = 2.0 * math.pi * u[:, 1]
-    normals = out.reshape(u.shape)
-    normals[:, 0] = fma64(radius * libm(math.cos, theta), std, mean)
-    normals[:, 1] = fma64(radius * libm(math.sin, theta), std, mean)
+class _Float64Blocks:
+    """Float64 uniforms to normals, by the C library's log, cos and sin."""
+
+    def __init__(self, mean: float, std: float) -> None:
+        self.mean, self.std = mean, std
+
+    def __call__(self, uniforms: Array, out: Array) -> None:
+        """Normals of `uniforms` into `out`, both float64, multiples of 16."""
+        u = uniforms.reshape(-1, 2, BLOCK // 2)
+        radius = np.sqrt(-2.0 * libm(math.log, 1.0 - u[:, 0]))
+        theta = 2.0 * math.pi * u[:, 1]
+        normals = out.reshape(u.shape)
+        normals[:, 0] = fma64(radius * libm(math.cos, theta), self.std, self.mean)
+        normals[:, 1] = fma64(radius * libm(math.sin, theta), self.std, self.mean)
 
 
 def fill_normal(
@@ -234,12 +240,11 @@ def fill_normal(
     multiple of 16, the last sixteen elements are drawn again from sixteen fresh uniforms, after
     uniforms for the rest were drawn in vain; PyTorch's float16 fill leaves those out (`draw_rest`).
     """
+    blocks: Callable[[Array, Array], None]
     if out.dtype == F32:
         blocks = _Float32Blocks(min(CHUNK, out.size) // 2, mean, std)
     else:
-
-        def blocks(uniforms: Array, row: Array) -> None:
-            _float64_blocks(uniforms, row, mean, std)
+        blocks = _Float64Blocks(mean, std)
 
     rest = out.size % BLOCK
     whole = out.size - rest
@@ -252,11 +257,10 @@ def fill_normal(
         blocks(draw(BLOCK), out[-BLOCK:])
 
 
-def box_muller(u1: Array, u2: Array) -> tuple[Array, Array]:
+def box_muller(u1: float, u2: float) -> tuple[float, float]:
     """The pair of float64 normals that PyTorch's one-by-one sampler makes of two uniforms.
 
     (r cos 2πu₁, r sin 2πu₁),  r = √(−2 ln(1 − u₂))
     """
-    radius = np.sqrt(-2.0 * libm(math.log1p, -u2))
-    theta = 2.0 * math.pi * u1
-    return radius * libm(math.cos, theta), radius * libm(math.sin, theta)
+    radius, theta = math.sqrt(-2.0 * math.log1p(-u2)), 2.0 * math.pi * u1
+    return radius * math.cos(theta), radius * math.sin(theta)

@@ -97,7 +97,7 @@ def _limits(kind: np.dtype[Any]) -> tuple[int, int]:
 
 def _step(number: int, kind: np.dtype[Any]) -> int:
     """The distance of floats of the dtype at a whole number too large for it to hold."""
-    return 2 ** (abs(number).bit_length() - 1 - np.finfo(kind).nmant)
+    return int(2 ** (abs(number).bit_length() - 1 - np.finfo(kind).nmant))
 
 
 def _first_held(low: int, kind: np.dtype[Any]) -> int:

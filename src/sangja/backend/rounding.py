@@ -91,4 +91,4 @@ def fma64(x: Array, a: float, b: float) -> Array:
     product, low = two_product(x, np.float64(a))
     mid, low = two_sum(np.float64(b), low)
     high, carry = two_sum(product, mid)
-    return (high + odd_sum(carry, low).reshape(x.shape)).reshape(x.shape)
+    return np.asarray(high + odd_sum(carry, low).reshape(x.shape))

@@ -18,6 +18,7 @@
     ├── MissingAttributeError AttributeError       a module without this attribute, or not yet ready
     ├── ForwardMissingError   NotImplementedError  a module without `forward` was called
     ├── DuplicateNameError    KeyError             a name that a module cannot give to a member
+    ├── MissingSettingError   KeyError             an optimizer's group lacks a setting
     ├── OutOfMemoryError      MemoryError          an array too large to allocate
     ├── CheckpointError       RuntimeError         a saved file that cannot be used
     │   ├── DamagedFileError  RuntimeError         … because its bytes changed or end too early
@@ -95,7 +96,7 @@ class StateError(SangjaError, RuntimeError):
 
 
 class MissingAttributeError(SangjaError, AttributeError):
-    """A module has no attribute, parameter, buffer or child of this name, or cannot have one yet."""
+    """A module has no attribute, parameter, buffer or child of this name, or cannot yet."""
 
 
 class ForwardMissingError(SangjaError, NotImplementedError):
@@ -106,6 +107,12 @@ class DuplicateNameError(SangjaError, KeyError):
     """A name that cannot be given to a parameter, buffer or child."""
 
     __str__ = Exception.__str__  # KeyError would show the text in quotes
+
+
+class MissingSettingError(SangjaError, KeyError):
+    """A group of an optimizer lacks a setting that a schedule needs."""
+
+    __str__ = Exception.__str__
 
 
 class OutOfMemoryError(SangjaError, MemoryError):

@@ -12,7 +12,7 @@ from sangja.core.errors import ArgumentTypeError
 from sangja.core.settings import settings
 
 
-class finfo:  # noqa: N801 (PyTorch's name)
+class finfo:
     """The limits of a floating dtype (the default one): `bits`, `eps`, `max`, `min`, `tiny`, …
 
     >>> finfo(dtypes.float32).eps
@@ -41,7 +41,7 @@ class finfo:  # noqa: N801 (PyTorch's name)
         )
 
 
-class iinfo:  # noqa: N801 (PyTorch's name)
+class iinfo:
     """The limits of an integer dtype: `bits`, `max`, `min`.
 
     >>> iinfo(dtypes.int8)

@@ -4,7 +4,7 @@ from sangja.engine.apply import apply
 from sangja.engine.backward import backward, grad
 from sangja.engine.fast import binary, unary
 from sangja.engine.function import Function
-from sangja.engine.inplace import copy_, inplace
+from sangja.engine.inplace import copy_, inplace, rearrange
 from sangja.engine.mode import (
     enable_grad,
     inference_mode,
@@ -32,6 +32,7 @@ __all__ = [
     "inplace",
     "is_grad_enabled",
     "no_grad",
+    "rearrange",
     "set_grad_enabled",
     "sum_to",
     "unary",

@@ -288,7 +288,7 @@ def backward(
         d = found.pop(edge)
         tensor: Any = edge
         if edge.__class__ is Node:
-            tensor = targets[edge] if targets else edge.extra.retain()
+            tensor = targets[edge] if targets else retained_by(edge)
         elif targets is not None and edge not in targets:
             continue
         elif edge._hooks:
@@ -299,6 +299,12 @@ def backward(
         receivers.append((tensor, d if fresh or isinstance(d, Tensor) else np.array(d)))
     for tensor, d in receivers:
         accumulate(tensor, d)
+
+
+def retained_by(node: Node) -> Tensor | None:
+    """The tensor that wants the gradient of this node's result, if it is still alive."""
+    reference = None if node.extra is None else node.extra.retain
+    return None if reference is None else reference()
 
 
 def accumulate(tensor: Tensor, d: Any) -> None:

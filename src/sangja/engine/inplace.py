@@ -19,7 +19,7 @@ from sangja.engine.apply import apply, quiet, remember
 from sangja.engine.mode import MODE
 from sangja.engine.primitive import Primitive
 from sangja.engine.structure import broadcast_to, fit
-from sangja.engine.tensor import Node, Tensor, node_of, share, version_of, wrap
+from sangja.engine.tensor import Node, Tensor, View, base_of, node_of, share, version_of, wrap
 
 
 class Overwrite(Primitive):
@@ -143,7 +143,7 @@ def take_history(x: Tensor, z: Tensor, before: Tensor) -> None:
             passed = apply(Copy, z)
             x._node = passed._node
         return
-    base = view.base
+    base = base_of(view)
     base_before = past(base)
     needs = int(base_before._requires_grad) + 2 * int(z._requires_grad)
     if needs:
@@ -199,3 +199,22 @@ def update(
     watch = MODE.get().watch
     if watch is not None:
         watch(rule, written + read, static, written)
+
+
+def rearrange(x: Tensor, rearranged: Callable[[Tensor], Tensor], name: str) -> Tensor:
+    """`x` ← rearranged(x), a view: the same memory under another shape.
+
+    From now on `x` is a view of what it was, so that a write through it or through an older view is
+    seen in the history of both (`tensor.base_of`).
+    """
+    check_writable(x, name)
+    old = past(x)
+    z = rearranged(old)
+    x.array = z.array
+    if old is x or z._view is None:  # a leaf under no_grad stays one
+        return x
+    path = z._view.path
+    base, before = (old, ()) if x._view is None else (x._view.base, x._view.path)
+    x._view = View(base, (*before, *path), version_of(x).number)
+    x._node, x._requires_grad = z._node, z._requires_grad
+    return x

@@ -12,6 +12,7 @@ from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
 from sangja.core.settings import settings
 from sangja.core.shapes import Size
+from sangja.engine.operations import Operations
 from sangja.engine.primitive import Plan, Primitive
 from sangja.engine.version import Version
 
@@ -109,7 +110,7 @@ class View:
         self.seen = seen
 
 
-class Tensor:
+class Tensor(Operations):
     """An n-dimensional array that remembers the operations done to it.
 
     `sangja.tensor(data)` makes one. `array` is the NumPy array inside (not watched: write through
@@ -300,10 +301,18 @@ def node_of(x: Tensor) -> Node | None:
     return x._node
 
 
+def base_of(view: View) -> Tensor:
+    """The tensor that the path of a view starts from. Where that one was itself rearranged in place
+    (`x.t_()`), it is what it was before."""
+    while view.base._view is not None:
+        view.base = view.base._view.base
+    return view.base
+
+
 def refresh(x: Tensor, view: View) -> None:
     assert x._version is not None
     view.seen = x._version.number
-    fresh = view.base
+    fresh = base_of(view)
     if not fresh._requires_grad:
         return
     for look in view.path:

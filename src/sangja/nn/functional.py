@@ -35,6 +35,7 @@ from sangja.ops.adaptive import (
     adaptive_max_pool2d,
     adaptive_max_pool3d,
 )
+from sangja.ops.attention import multi_head_attention_forward, scaled_dot_product_attention
 from sangja.ops.classification import cross_entropy, nll_loss
 from sangja.ops.conv import (
     conv1d,
@@ -44,6 +45,7 @@ from sangja.ops.conv import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from sangja.ops.ctc import ctc_loss
 from sangja.ops.dropout import (
     alpha_dropout,
     dropout,
@@ -54,12 +56,31 @@ from sangja.ops.dropout import (
 )
 from sangja.ops.embedding import embedding, one_hot
 from sangja.ops.layers import linear
-from sangja.ops.loss import mse_loss
+from sangja.ops.loss import huber_loss, l1_loss, mse_loss, smooth_l1_loss
+from sangja.ops.margin import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from sangja.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from sangja.ops.pad import pad
 from sangja.ops.patches import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, unfold
 from sangja.ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
+from sangja.ops.probability import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    gaussian_nll_loss,
+    kl_div,
+    poisson_nll_loss,
+)
 from sangja.ops.resample import interpolate
+from sangja.ops.similarity import cosine_similarity, normalize, pairwise_distance
 from sangja.ops.trigonometry import tanh
 
 __all__ = [
@@ -74,6 +95,8 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "celu",
     "channel_shuffle",
     "conv1d",
@@ -82,7 +105,10 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -91,6 +117,7 @@ __all__ = [
     "embedding",
     "feature_alpha_dropout",
     "fold",
+    "gaussian_nll_loss",
     "gelu",
     "glu",
     "group_norm",
@@ -98,30 +125,45 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hinge_embedding_loss",
+    "huber_loss",
     "instance_norm",
     "interpolate",
+    "kl_div",
+    "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",
     "logsigmoid",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
+    "normalize",
     "one_hot",
     "pad",
+    "pairwise_distance",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
     "rms_norm",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -130,5 +172,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
     "unfold",
 ]

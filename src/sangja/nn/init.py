@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.generator import Generator, default_generator
 from sangja.core.errors import ArgumentError
-from sangja.engine import Tensor, no_grad, wrap
+from sangja.engine import Tensor, wrap
 from sangja.engine.inplace import overwritten
 from sangja.nn.parameter import is_lazy
 
@@ -77,16 +78,24 @@ def nothing_to_do(tensor: Tensor) -> bool:
     return False
 
 
+def source(generator: Any) -> Generator:
+    """The generator to draw from: the default one unless given."""
+    return default_generator if generator is None else generator
+
+
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """tensor ~ U(a, b)"""
-    with no_grad():
-        return tensor.uniform_(a, b, generator=generator)  # type: ignore[attr-defined]
+    array = tensor.array
+    return fill(tensor, source(generator).uniform(array.shape, a, b, array.dtype), "uniform_")
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """tensor ~ N(mean, std²)"""
-    with no_grad():
-        return tensor.normal_(mean, std, generator=generator)  # type: ignore[attr-defined]
+    array = tensor.array
+    drawn = source(generator).normal(
+        array.shape, mean, std, array.dtype, contiguous=array.flags.c_contiguous
+    )
+    return fill(tensor, drawn, "normal_")
 
 
 def trunc_normal_(
@@ -97,23 +106,16 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Any = None,
 ) -> Tensor:
-    """tensor ~ N(mean, std²) cut off outside [a, b], drawn as mean + std·√2·erf⁻¹(u) with u uniform
-    between the images of a and b."""
+    """tensor ~ N(mean, std²) cut off outside [a, b]"""
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
             "The distribution of values may be incorrect.",
             stacklevel=2,
         )
-
-    def cumulative(x: float) -> float:
-        return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
-
-    low, high = cumulative((a - mean) / std), cumulative((b - mean) / std)
-    with no_grad():
-        tensor.uniform_(2 * low - 1, 2 * high - 1, generator=generator)  # type: ignore[attr-defined]
-        tensor.erfinv_().mul_(std * math.sqrt(2.0)).add_(mean)  # type: ignore[attr-defined]
-        return tensor.clamp_(min=a, max=b)  # type: ignore[attr-defined]
+    array = tensor.array
+    drawn = source(generator).trunc_normal(array.shape, mean, std, a, b, array.dtype)
+    return fill(tensor, drawn, "trunc_normal_")
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -212,3 +214,15 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     q *= np.sign(np.diag(r))  # makes the distribution uniform (Mezzadri, 2007)
     q = q.T if rows < flat.shape[1] else q
     return fill(tensor, q.reshape(array.shape) * gain, "orthogonal_")
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
+    """tensor ~ N(0, std²) with a share `sparsity` of every column zero. Martens, 2010."""
+    if tensor.array.ndim != 2:
+        raise ArgumentError("Only tensors with 2 dimensions are supported")
+    rows, columns = tensor.array.shape
+    zeros = math.ceil(sparsity * rows)
+    normal_(tensor, 0, std, generator)
+    for column in range(columns):
+        tensor.array[default_generator.permutation(rows)[:zeros], column] = 0
+    return overwritten(tensor, "sparse_")

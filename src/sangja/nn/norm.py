@@ -39,6 +39,7 @@ class Normalization(Module):
         affine: bool,
         track_running_stats: bool,
         dtype: Any,
+        bias: bool = True,
         lazy: bool = False,
     ) -> None:
         super().__init__()
@@ -47,11 +48,9 @@ class Normalization(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        for name in ("weight", "bias"):
-            fresh = (
-                UninitializedParameter(dtype=dtype) if lazy else empty(num_features, dtype=dtype)
-            )
-            self.register_parameter(name, fresh if affine else None)
+        for name, wanted in (("weight", affine), ("bias", affine and bias)):
+            fresh = UninitializedParameter(dtype=dtype) if lazy else empty(num_features, dtype=dtype)
+            self.register_parameter(name, fresh if wanted else None)
         for name in ("running_mean", "running_var"):
             kept = UninitializedBuffer(dtype=dtype) if lazy else empty(num_features, dtype=dtype)
             self.register_buffer(
@@ -71,8 +70,9 @@ class Normalization(Module):
     def reset_parameters(self) -> None:
         """Scale 1, shift 0, no statistics."""
         self.reset_running_stats()
-        if self.affine:
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def check_input(self, input: Tensor) -> None:
@@ -81,7 +81,7 @@ class Normalization(Module):
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
     def _load_from_state_dict(
@@ -95,7 +95,7 @@ class Normalization(Module):
 
 
 class BatchNorm(Normalization):
-    """z = (x − mean) / √(var + ε) · weight + bias, mean and variance (biased) of the batch per
+    """z = (x − mean) / √(var + ε) · weight + bias, mean and (biased) variance of the batch per
     channel; in evaluation the running ones. `momentum`: running ← (1 − momentum) · running + momentum · new
     (the variance unbiased); None averages over all batches. Ioffe and Szegedy, 2015."""
 
@@ -108,8 +108,10 @@ class BatchNorm(Normalization):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         self.check_input(input)
@@ -175,8 +177,10 @@ class InstanceNorm(Normalization):
         track_running_stats: bool = False,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype, bias)
 
     def check_input(self, input: Tensor) -> None:
         n = self.without_batch
@@ -236,6 +240,8 @@ class LazyNorm(LazyModuleMixin):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         Normalization.__init__(
             self,  # type: ignore[arg-type]
@@ -245,6 +251,7 @@ class LazyNorm(LazyModuleMixin):
             affine,
             track_running_stats,
             dtype,
+            bias,
             lazy=True,
         )
         self.hold_until_ready()
@@ -261,21 +268,6 @@ class LazyNorm(LazyModuleMixin):
             if value is not None and is_lazy(value):
                 value.materialize((self.num_features,))
         self.reset_parameters()
-
-
-class LazyInstance(LazyNorm):
-    """The same, with the defaults of instance norm."""
-
-    def __init__(
-        self,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
-        affine: bool = False,
-        track_running_stats: bool = False,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(eps, momentum, affine, track_running_stats, device, dtype)
 
 
 class LazyBatchNorm1d(LazyNorm, BatchNorm1d):
@@ -296,19 +288,19 @@ class LazyBatchNorm3d(LazyNorm, BatchNorm3d):
     becomes = BatchNorm3d
 
 
-class LazyInstanceNorm1d(LazyInstance, InstanceNorm1d):
+class LazyInstanceNorm1d(LazyNorm, InstanceNorm1d):
     """`InstanceNorm1d` that learns `num_features` from its first input."""
 
     becomes = InstanceNorm1d
 
 
-class LazyInstanceNorm2d(LazyInstance, InstanceNorm2d):
+class LazyInstanceNorm2d(LazyNorm, InstanceNorm2d):
     """`InstanceNorm2d` that learns `num_features` from its first input."""
 
     becomes = InstanceNorm2d
 
 
-class LazyInstanceNorm3d(LazyInstance, InstanceNorm3d):
+class LazyInstanceNorm3d(LazyNorm, InstanceNorm3d):
     """`InstanceNorm3d` that learns `num_features` from its first input."""
 
     becomes = InstanceNorm3d
@@ -417,6 +409,8 @@ class GroupNorm(Module):
         affine: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if num_channels % num_groups:
@@ -428,20 +422,25 @@ class GroupNorm(Module):
         self.eps = eps
         self.affine = affine
         self.register_parameter("weight", empty(num_channels, dtype=dtype) if affine else None)
-        self.register_parameter("bias", empty(num_channels, dtype=dtype) if affine else None)
+        both = affine and bias
+        self.register_parameter("bias", empty(num_channels, dtype=dtype) if both else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Scale 1, shift 0."""
-        if self.affine:
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class LocalResponseNorm(Module):

@@ -1,7 +1,7 @@
 """Activations: what bends a straight line between two layers.
 
-Those with a kink have the derivative of the side that PyTorch chooses. With `inplace=True` the result
-is written into the input.
+Those with a kink have the derivative of the side that PyTorch chooses. With `inplace=True` the
+result is written into the input.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import warnings
 from typing import Any
 
 from sangja.core import dtypes
-from sangja.core.errors import ArgumentError, ShapeError
+from sangja.core.errors import ArgumentError, DivisionError, ShapeError
 from sangja.core.shapes import normalize_dim
 from sangja.engine import Primitive, Tensor, apply, inplace as write_into, unary
 from sangja.engine.structure import Cast
 from sangja.ops.arguments import as_tensor, numpy_names
-from sangja.ops.elementwise import absolute, choose, masked
+from sangja.ops.elementwise import absolute, add, blanked, choose, divide, masked, subtract
 from sangja.ops.exponential import exp
 from sangja.ops.reduce import sum
 from sangja.ops.shape import reshape
@@ -46,7 +46,7 @@ class Relu(Primitive):
         return xp.maximum(x, 0)
 
     def dx(g, out):
-        return choose(out <= 0, 0, g)
+        return blanked(out <= 0, g)
 
 
 class Threshold(Primitive):
@@ -56,7 +56,7 @@ class Threshold(Primitive):
         return xp.where(x <= threshold, x.dtype.type(value), x)
 
     def dx(g, x, threshold):
-        return choose(x <= threshold, 0, g)
+        return blanked(x <= threshold, g)
 
 
 class LeakyRelu(Primitive):
@@ -160,7 +160,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
 
 
 def prelu(input: Any, weight: Any) -> Tensor:
-    """z = x above 0, weight · x below, with one learned weight, or one for each channel (dimension 1).
+    """z = x above 0, weight · x below; one learned weight, or one per channel (dimension 1).
 
     Raises `ShapeError` for a weight that is neither.
     """
@@ -176,8 +176,8 @@ def prelu(input: Any, weight: Any) -> Tensor:
         if channels != w.array.size:
             raise ShapeError(
                 "prelu: Mismatch of parameter numbers and input channel size. Found parameter "
-                f"numbers = {w.array.size} and channel size = {channels}: `weight` needs one number, "
-                "or one for each channel (dimension 1 of the input)."
+                f"numbers = {w.array.size} and channel size = {channels}: `weight` needs one "
+                "number, or one for each channel (dimension 1 of the input)."
             )
     if x.array.dtype != w.array.dtype:
         raise ShapeError(f"prelu: Type promoting not supported. Got {x.dtype} and {w.dtype}")
@@ -193,7 +193,7 @@ def rrelu_slope(lower: float, upper: float) -> float:
 def hardtanh(
     input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
-    """z = x within [min_val, max_val], else the nearer end. Raises `ArgumentError` if they are crossed."""
+    """z = x within [min_val, max_val], else the nearer end. Raises `ArgumentError` if crossed."""
     if min_val > max_val:
         raise ArgumentError(
             f"hardtanh: min_val cannot be greater than max_val, but got {min_val} and {max_val}"
@@ -356,9 +356,9 @@ def selu(input: Any, inplace: bool = False) -> Tensor:
 
 
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """z = x above 0, α (exp(x / α) − 1) below: smooth for every α. Raises `ShapeError` for α = 0."""
+    """z = x above 0, α (exp(x / α) − 1) below: smooth for every α but 0 (`DivisionError`)."""
     if alpha == 0:
-        raise ShapeError("celu: ZeroDivisionError: alpha cannot be 0 for CELU; elu takes any alpha")
+        raise DivisionError("celu: ZeroDivisionError: alpha cannot be 0 for CELU; elu takes 0")
     return activate(Celu, input, inplace, alpha=alpha, scale=1.0, rate=1 / alpha)
 
 
@@ -387,12 +387,12 @@ def mish(input: Any, inplace: bool = False) -> Tensor:
 
 def softsign(input: Any) -> Tensor:
     """z = x / (1 + |x|)."""
-    return input / (absolute(input) + 1)
+    return divide(input, add(absolute(input), 1))
 
 
 def tanhshrink(input: Any) -> Tensor:
     """z = x − tanh x."""
-    return input - tanh(input)
+    return subtract(input, tanh(input))
 
 
 # -- along a dimension ------------------------------------------------------------------------

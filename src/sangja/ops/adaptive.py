@@ -128,7 +128,9 @@ def output_sizes(name: str, x: Tensor, dims: int, output_size: Any) -> Ints:
         raise ShapeError(f"{name}: output_size must have {dims} sizes, got {output_size!r}")
     found = tuple(n if o is None else int(o) for n, o in zip(x.shape[-dims:], given, strict=True))
     if any(o < 0 for o in found):
-        raise ShapeError(f"{name}: elements of output_size must be greater than or equal to 0, got {found}")
+        raise ShapeError(
+            f"{name}: elements of output_size must be greater than or equal to 0, got {found}"
+        )
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError
+from sangja.core.settings import settings
 from sangja.engine import Tensor, wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,4 +47,4 @@ def float_dtype(dtype: Any, array: Any) -> np.dtype[Any]:
     if dtype is not None:
         return dtypes.to_numpy(dtype)
     found: np.dtype[Any] = array.dtype
-    return found if found.kind in "fc" else dtypes.settings.default_dtype
+    return found if found.kind in "fc" else settings.default_dtype

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ShapeError
-from sangja.core.shapes import normalize_dim, normalize_dims
+from sangja.core.shapes import normalize_dim, normalize_dims, shape_from
 from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.shape import flatten, reshape, transpose
@@ -39,7 +39,9 @@ class Unfold(Primitive):
     views = True
 
     def forward(xp, x, *, dim, size, step):
-        windows = xp.lib.stride_tricks.sliding_window_view(x, size, axis=dim, writeable=x.flags.writeable)
+        windows = xp.lib.stride_tricks.sliding_window_view(
+            x, size, axis=dim, writeable=x.flags.writeable
+        )
         return windows[(slice(None),) * dim + (slice(None, None, step),)]
 
     def dx(g, x_shape, dim, size, step):
@@ -62,7 +64,7 @@ class Fold(Primitive):
         return apply(Unfold, g, dim=dim, size=size, step=step)
 
 
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Any, *args: Any, dims: Any = None) -> Any:
     """z = x in reverse order along `dims`.
 
     >>> import sangja
@@ -70,10 +72,8 @@ def flip(input: Any, *dims: Any) -> Any:
     tensor([2, 1, 0])
     """
     x = input if isinstance(input, np.ndarray) else as_tensor(input)
-    wanted = tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
-    if not wanted:
-        return apply(Flip, x, dims=())
-    return apply(Flip, x, dims=normalize_dims(wanted, x.ndim))
+    wanted = shape_from(args if dims is None else (dims,))
+    return apply(Flip, x, dims=normalize_dims(wanted, x.ndim) if wanted else ())
 
 
 def fliplr(input: Any) -> Tensor:
@@ -106,7 +106,9 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Tensor:
         raise ShapeError("roll: `shifts` required")
     if dims is None or (isinstance(dims, (tuple, list)) and not dims):
         if len(steps) != 1:
-            raise ShapeError(f"roll: shifts and dimensions must align. shifts: {len(steps)}, dims: 0")
+            raise ShapeError(
+                f"roll: shifts and dimensions must align. shifts: {len(steps)}, dims: 0"
+            )
         rolled = apply(Roll, flatten(x), shifts=steps, dims=(0,))
         return reshape(rolled, x.array.shape)
     places = (dims,) if isinstance(dims, int) else tuple(dims)
@@ -130,7 +132,9 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Tensor:
         raise ShapeError(f"expected total dims >= 2, but got total dims = {x.ndim}")
     a, b = (normalize_dim(d, x.ndim) for d in dims)
     if a == b:
-        raise ShapeError(f"expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}")
+        raise ShapeError(
+            f"expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}"
+        )
     turns = k % 4
     if turns == 1:
         return transpose(flip(x, b), a, b)
@@ -154,9 +158,7 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Tensor:
     place = normalize_dim(dimension, x.ndim)
     n = x.array.shape[place] if x.ndim else 1
     if size < 0 or size > n:
-        raise ShapeError(
-            f"maximum size for tensor at dimension {place} is {n} but size is {size}"
-        )
+        raise ShapeError(f"maximum size for tensor at dimension {place} is {n} but size is {size}")
     if step <= 0:
         raise ShapeError(f"unfold: step is {step} but must be > 0")
     if not x.ndim:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sangja.core.errors import DTypeError
 from sangja.engine import Primitive, Tensor, binary, unary
+from sangja.ops.elementwise import refuse_bools
 
 
 class BitwiseAnd(Primitive):
@@ -53,6 +54,7 @@ class LeftShift(Primitive):
     promotes = True
 
     def forward(xp, x, y):
+        refuse_bools(xp, x, y, "left_shift")
         return on_bits(xp.left_shift, x, y)
 
 
@@ -62,6 +64,7 @@ class RightShift(Primitive):
     promotes = True
 
     def forward(xp, x, y):
+        refuse_bools(xp, x, y, "right_shift")
         return on_bits(xp.right_shift, x, y)
 
 

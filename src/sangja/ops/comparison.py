@@ -1,4 +1,4 @@
-"""Comparing elements: larger, equal, close, finite, true; and choosing the larger or the smaller."""
+"""Comparing elements: larger, equal, close, finite, true; and taking the larger or the smaller."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import numpy as np
 from sangja.core import dtypes
 from sangja.core.device import check_device
 from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from sangja.core.settings import settings
 from sangja.core.shapes import check_sizes, shape_from
 from sangja.engine import Tensor, apply, wrap
 from sangja.engine.structure import Cast
@@ -44,11 +45,11 @@ def array_from(data: Any, dtype: Any) -> Array:
             f"{str(data)[:60]!r}; expected numbers, nested lists of numbers, arrays or tensors"
         )
     if wanted is None:
-        wanted = {"f": dtypes.settings.default_dtype, "c": dtypes.scalar_dtype(1j)}.get(
+        wanted = {"f": settings.default_dtype, "c": dtypes.scalar_dtype(1j)}.get(
             array.dtype.kind, array.dtype
         )
         if not array.size:
-            wanted = dtypes.settings.default_dtype
+            wanted = settings.default_dtype
     with np.errstate(all="ignore"):
         return array.astype(wanted)
 
@@ -104,7 +105,9 @@ def asarray(
     """`as_tensor`, with a say on whether memory is copied."""
     z = tensor(obj, dtype=dtype) if copy else as_tensor(obj, dtype, device)
     if copy is False and (not isinstance(obj, (Tensor, np.ndarray)) or z.array.dtype != obj.dtype):
-        raise ArgumentError("asarray: can't alias the given object: it is no tensor or array of that dtype")
+        raise ArgumentError(
+            "asarray: can't alias the given object: it is no tensor or array of that dtype"
+        )
     if requires_grad:
         z.requires_grad = True
     return z
@@ -128,12 +131,11 @@ def from_numpy(array: Array) -> Tensor:
     return z
 
 
-
 # -- filled -----------------------------------------------------------------------------------
 
 
 def to_dtype(dtype: Any) -> np.dtype[Any]:
-    return dtypes.settings.default_dtype if dtype is None else dtypes.to_numpy(dtype)
+    return settings.default_dtype if dtype is None else dtypes.to_numpy(dtype)
 
 
 def number_of(value: Any) -> Any:
@@ -163,7 +165,9 @@ def full(
     check_device(device)
     found = dtypes.scalar_dtype(number_of(fill_value)) if dtype is None else dtypes.to_numpy(dtype)
     if found is None:
-        raise ArgumentTypeError(f"full(): fill_value must be a number, not {type(fill_value).__name__}")
+        raise ArgumentTypeError(
+            f"full(): fill_value must be a number, not {type(fill_value).__name__}"
+        )
     return finish(filled(shape_from((size,)), fill_value, found), requires_grad)
 
 
@@ -319,7 +323,7 @@ def arange(
     values = [number_of(v) for v in (start, end, step)]
     if dtype is None:
         whole = all(isinstance(v, int) for v in values)
-        found = np.dtype(np.int64) if whole else dtypes.settings.default_dtype
+        found = np.dtype(np.int64) if whole else settings.default_dtype
     else:
         found = dtypes.to_numpy(dtype)
     if found.kind in "iu":
@@ -373,6 +377,8 @@ def linspace(
 def spaced(start: Any, end: Any, steps: int, dtype: np.dtype[Any], name: str) -> Array:
     """The numbers of `linspace`: from the start in the first half, from the end in the second. In
     float32 the distance is rounded and each number computed by one multiply-add, as PyTorch does."""
+    if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool):
+        raise ArgumentTypeError(f"{name}(): steps must be int, not {type(steps).__name__}")
     if steps < 0:
         raise ShapeError(f"{name}: number of steps must be non-negative, got {steps}")
     for end_point in (start, end):

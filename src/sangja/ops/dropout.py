@@ -6,9 +6,11 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 from sangja.backend.generator import default_generator
 from sangja.core.errors import ArgumentError, ShapeError
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, wrap
 from sangja.ops.arguments import as_tensor
 
 SELU_SCALE = 1.0507009873554805  # Klambauer et al., 2017
@@ -36,7 +38,7 @@ def drop(
     shape = x.array.shape
     if channels:
         shape = (*shape[:2], *[1] * (x.ndim - 2))
-    kept = apply(Keep, x, p=1 - p, shape=shape) if p < 1 else x.detach() * 0
+    kept = apply(Keep, x, p=1 - p, shape=shape) if p < 1 else wrap(np.zeros(shape, x.array.dtype))
     if not alpha:
         factor = kept * (1 / (1 - p)) if p < 1 else kept
         return x.mul_(factor) if inplace else x * factor

@@ -43,9 +43,8 @@ class Subtract(Primitive):
             return xp.subtract(x, y)
         except TypeError:
             raise DTypeError(
-                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
-                "trying to invert a mask, use the `~` or `logical_not()` operator instead; for the "
-                "difference of two masks, `^` or `logical_xor()`."
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
+                "`^` or `logical_xor()` operator instead; to invert a mask, `~` or `logical_not()`."
             ) from None
 
     def dx(g):
@@ -241,14 +240,20 @@ class Reciprocal(Primitive):
 
 def check_divisor(xp: Any, x: Any, y: Any, name: str) -> np.dtype[Any]:
     """The dtype of x ∘ y. Bools are refused, and a 0 that integers would be divided by."""
-    dtype: np.dtype[Any] = xp.result_type(x, y)
-    if dtype.kind == "b":
-        raise DTypeError(f"{name}: not implemented for bools; convert them with .int()")
+    dtype = refuse_bools(xp, x, y, name)
     if dtype.kind in "iu" and not xp.all(y):
         raise DivisionError(
             f"{name}: ZeroDivisionError: an integer is divided by 0, which has no integer result. "
             "Mask the zeros, or convert to floating point (inf and nan) with .float()"
         )
+    return dtype
+
+
+def refuse_bools(xp: Any, x: Any, y: Any, name: str) -> np.dtype[Any]:
+    """The dtype of x ∘ y, which NumPy would make int8 for two bools."""
+    dtype: np.dtype[Any] = xp.result_type(x, y)
+    if dtype.kind == "b":
+        raise DTypeError(f"{name}: not implemented for bools; convert them with .int()")
     return dtype
 
 
@@ -384,8 +389,8 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     for name, dtype in found.items():
         if dtype != found.get("input", dtype):
             raise DTypeError(
-                f"lerp: expected dtype {found['input']} for `{name}` but got dtype {dtype}; convert "
-                "it with .to(dtype)"
+                f"lerp: expected dtype {found['input']} for `{name}` but got dtype {dtype}; "
+                "convert it with .to(dtype)"
             )
         if dtype.category < dtypes.FLOATING:
             raise DTypeError(f"lerp: not implemented for {dtype}; convert with .float()")
@@ -425,7 +430,7 @@ class Where(Primitive):
         return masked(condition, g)
 
     def dy(g, condition):
-        return choose(condition, 0, g)
+        return blanked(condition, g)
 
 
 def choose(condition: Any, x: Any, y: Any) -> Any:
@@ -433,14 +438,44 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
     return apply(Where, condition, x, y)
 
 
+def keep(xp: Any, x: Any, condition: Any) -> Any:
+    """The array x where the condition holds, else 0 (also where x is nan or infinite).
+
+    The bits of x times 0 or 1: NumPy's `where` mispredicts a branch at every other element of a mixed
+    mask, and takes 17 times as long.
+    """
+    x = xp.asarray(x)
+    bits = {2: xp.int16, 4: xp.int32, 8: xp.int64}.get(x.itemsize)
+    if bits is None or x.dtype.kind == "c":
+        return xp.where(condition, x, xp.zeros((), x.dtype))
+    return xp.multiply(x.view(bits), condition).view(x.dtype)
+
+
+class Masked(Primitive):
+    """z = x where the condition is what `holds` says, else 0; a primitive for its faster kernel"""
+
+    grad_name = "WhereBackward0"
+
+    def forward(xp, x, condition, *, holds):
+        return keep(xp, x, condition if holds else xp.logical_not(condition))
+
+    def dx(g, condition, holds):
+        return apply(Masked, g, condition, holds=holds)
+
+
 def masked(condition: Any, g: Any) -> Any:
     """`g` where the condition holds, else 0 (also where `g` is nan or infinite)."""
-    return apply(Where, condition, g, 0)
+    return apply(Masked, g, condition, holds=True)
+
+
+def blanked(condition: Any, g: Any) -> Any:
+    """0 where the condition holds (also where `g` is nan or infinite), else `g`."""
+    return apply(Masked, g, condition, holds=False)
 
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """z = x where `condition`, else y. With the condition alone: the indices where it holds, one tensor
-    per dimension.
+    """z = x where `condition`, else y. With the condition alone: the indices where it holds, one
+    tensor per dimension.
 
     >>> import sangja
     >>> x = sangja.tensor([1.0, -2.0])

@@ -11,7 +11,7 @@ from sangja.core import dtypes
 from sangja.core.errors import DTypeError
 from sangja.engine import Primitive, Tensor, apply, binary, unary
 from sangja.engine.structure import Cast
-from sangja.ops.elementwise import masked, zeros
+from sangja.ops.elementwise import masked, refuse_bools, zeros
 
 # -- exponentials -----------------------------------------------------------------------------
 
@@ -264,6 +264,7 @@ class Power(Primitive):
     grad_name = "PowBackward1"
 
     def forward(xp, x, y):
+        refuse_bools(xp, x, y, "pow")
         if y.__class__ is np.ndarray and y.dtype.kind == "i" and (y < 0).any():
             whole = xp.power(x, xp.abs(y))  # 1 and −1 have integer inverses, the others round to 0
             return xp.where((y < 0) & (xp.abs(x) != 1), 0, whole)

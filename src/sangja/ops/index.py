@@ -36,7 +36,7 @@ class Slice(Primitive):
     views = True
 
     def forward(xp, x, *, index):
-        return x[index]
+        return x[index]  # which ends with "...", so that a single element is a view, too
 
     def dx(g, x_shape, index):
         return apply(PutSlice, g, index=index, shape=x_shape)

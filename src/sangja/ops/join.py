@@ -14,7 +14,14 @@ from sangja.engine import Primitive, Tensor, apply, broadcast_to
 from sangja.ops.arguments import as_tensor
 from sangja.ops.index import narrow_to
 from sangja.ops.pick import index_select
-from sangja.ops.shape import atleast_1d, atleast_2d, atleast_3d, flatten, reshape, transpose, unsqueeze
+from sangja.ops.shape import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    flatten,
+    reshape,
+    unsqueeze,
+)
 
 LEGACY = (0,)  # the shape of an empty tensor that `cat` passes over
 
@@ -94,7 +101,8 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     if len(filled) < len(found) and like.ndim > 1:  # what is passed over still counts for the dtype
         blank = tuple(0 if d == place else n for d, n in enumerate(like.array.shape))
         found = [
-            as_tensor(np.empty(blank, x.array.dtype)) if x.array.shape == LEGACY else x for x in found
+            as_tensor(np.empty(blank, x.array.dtype)) if x.array.shape == LEGACY else x
+            for x in found
         ]
     return apply(Cat, *found, dim=place)
 
@@ -194,8 +202,8 @@ def block_diag(*tensors: Any) -> Tensor:
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """The coordinates of a grid: z_k[i₀, i₁, …] = x_k[i_k]; with "xy" the first two dimensions are
-    exchanged.
+    """The coordinates of a grid: z_k[i₀, i₁, …] = x_k[i_k]; with "xy" the first two dimensions of
+    the grid are exchanged.
 
     >>> import sangja
     >>> a, b = sangja.meshgrid(sangja.arange(2), sangja.arange(3), indexing="ij")
@@ -228,7 +236,6 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
         grids.append(broadcast_to(column, shape))
     if swap:
         grids[:2] = grids[1::-1]
-        grids = [transpose(grid, 0, 1) for grid in grids]
     return tuple(grids)
 
 
@@ -332,7 +339,9 @@ class RepeatedIndex(Primitive):
 
     def forward(xp, x, *, size):
         if x.dtype.kind not in "iu":
-            raise DTypeError(f"repeat_interleave: repeats has to be Long or Int tensor, not {x.dtype}")
+            raise DTypeError(
+                f"repeat_interleave: repeats has to be Long or Int tensor, not {x.dtype}"
+            )
         if x.size and x.min() < 0:
             raise ShapeError("repeat_interleave: repeats can not be negative")
         return xp.repeat(xp.arange(size), x)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from sangja.core.errors import ArgumentError
+from sangja.core.errors import ArgumentError, ShapeError
 from sangja.core.shapes import broadcast_shapes
-from sangja.engine import Primitive, Tensor, binary
+from sangja.engine import Primitive, Tensor, apply, binary
 from sangja.ops.arguments import as_tensor
-from sangja.ops.reduce import mean
-from sangja.ops.reduce import sum as total
+from sangja.ops.comparison import clamp
+from sangja.ops.elementwise import absolute
+from sangja.ops.reduce import mean, sum as total
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -94,13 +95,85 @@ def mse_loss(
     return weighted(binary(SquaredError, *pair(input, target)), weight, how)
 
 
-def weighted(z: Any, weight: Any, reduction: str) -> Tensor:
-    """Losses times weights (if any), reduced: the mean is then over the sum of the weights."""
+def l1_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Any = None,
+) -> Tensor:
+    """z = |x − y|, averaged (or summed, or as it is: `reduction`); times `weight` if given."""
+    how = reduction_of(reduction, size_average, reduce)
+    x, y = pair(input, target)
+    return weighted(absolute(x - y), weight, how)
+
+
+class Huber(Primitive):
+    """z = d²/2 where |d| ≤ δ, else δ·(|d| − δ/2), with d = x − y; a primitive because its derivative,
+    d limited to ±δ, is right also where d² overflows"""
+
+    promotes = True
+    grad_name = "HuberLossBackward0"
+
+    def forward(xp, x, y, *, delta):
+        d = xp.abs(xp.subtract(x, y))
+        return xp.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+
+    def dx(g, x, y, delta):
+        return clamp(x - y, -delta, delta) * g
+
+    def dy(g, x, y, delta):
+        return clamp(y - x, -delta, delta) * g
+
+
+def huber_loss(
+    input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
+) -> Tensor:
+    """z = d²/2 where |d| ≤ δ, else δ·(|d| − δ/2), with d = x − y. Source: Huber, 1964."""
+    how = reduction_of(reduction)
+    if delta <= 0:
+        raise ShapeError(f"huber_loss does not support non-positive values for delta, got {delta}")
+    z = apply(Huber, *pair(input, target), delta=float(delta))
     if weight is None:
-        return reduced(z, reduction)
+        return reduced(z, how)
+    return reduced(z * check_weight(weight, z), how)
+
+
+def smooth_l1_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """z = d²/(2β) where |d| < β, else |d| − β/2, with d = x − y: the Huber loss over β; for β = 0 |d|.
+
+    Source: Girshick, 2015, https://arxiv.org/abs/1504.08083.
+    """
+    how = reduction_of(reduction, size_average, reduce)
+    if beta < 0:
+        raise ShapeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
+    x, y = pair(input, target)
+    if beta == 0:
+        return reduced(absolute(x - y), how)
+    return reduced(apply(Huber, x, y, delta=float(beta)) / beta, how)
+
+
+def check_weight(weight: Any, z: Tensor) -> Tensor:
+    """Weights, one for each loss."""
     w = as_tensor(weight, "weight")
     if w.shape != z.shape:
         raise ArgumentError(
             f"Weights and input must have the same size: {list(w.shape)} and {list(z.shape)}"
         )
+    return w
+
+
+def weighted(z: Any, weight: Any, reduction: str) -> Tensor:
+    """Losses times weights (if any), reduced: the mean is then over the sum of the weights."""
+    if weight is None:
+        return reduced(z, reduction)
+    w = check_weight(weight, z)
     return total(z * w) / total(w) if reduction == "mean" else reduced(z * w, reduction)

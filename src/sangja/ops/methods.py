@@ -7,22 +7,31 @@ from collections.abc import Callable
 from typing import Any
 
 from sangja.core.errors import OperandError
-from sangja.engine import Primitive, Tensor, backward, binary, copy_, hooks
+from sangja.engine import Primitive, Tensor, backward, binary, copy_, hooks, rearrange
 from sangja.engine.inplace import check_writable, past, write
+from sangja.engine.operations import Operations
 from sangja.ops import (
     activation,
+    arrange,
     bitwise,
     comparison,
+    convert,
     create,
+    diagonal,
     elementwise,
     exponential,
     index,
+    join,
     linalg,
+    pick,
     protocols,
+    random,
     reduce,
     rounding,
+    scatter,
     shape,
     special,
+    split,
     trigonometry,
 )
 
@@ -34,6 +43,13 @@ METHODS: dict[str, Callable[..., Any]] = {
     "log_softmax": activation.log_softmax,
     "hardshrink": activation.hardshrink,
     "prelu": activation.prelu,
+    # arrange
+    "flip": arrange.flip,
+    "fliplr": arrange.fliplr,
+    "flipud": arrange.flipud,
+    "roll": arrange.roll,
+    "rot90": arrange.rot90,
+    "unfold": arrange.unfold,
     # bitwise
     "bitwise_and": bitwise.bitwise_and,
     "bitwise_or": bitwise.bitwise_or,
@@ -75,6 +91,29 @@ METHODS: dict[str, Callable[..., Any]] = {
     "clip": comparison.clamp,
     "clamp_min": comparison.clamp_min,
     "clamp_max": comparison.clamp_max,
+    # convert
+    "to": convert.to,
+    "type": convert.type_,
+    "type_as": convert.type_as,
+    "cpu": convert.cpu,
+    "cuda": convert.cuda,
+    "pin_memory": convert.pin_memory,
+    "get_device": convert.get_device,
+    "is_nonzero": convert.is_nonzero,
+    # create
+    "new_tensor": create.new_tensor,
+    "new_full": create.new_full,
+    "new_zeros": create.new_zeros,
+    "new_ones": create.new_ones,
+    "new_empty": create.new_empty,
+    # diagonal
+    "diag": diagonal.diag,
+    "diagonal": diagonal.diagonal,
+    "diag_embed": diagonal.diag_embed,
+    "diagflat": diagonal.diagflat,
+    "trace": diagonal.trace,
+    "tril": diagonal.tril,
+    "triu": diagonal.triu,
     # elementwise
     "add": elementwise.add,
     "sub": elementwise.subtract,
@@ -121,6 +160,35 @@ METHODS: dict[str, Callable[..., Any]] = {
     "hypot": exponential.hypot,
     "__pow__": exponential.pow,
     "__rpow__": exponential.rpow,
+    # index
+    "__getitem__": index.getitem,
+    "__setitem__": index.setitem,
+    # join
+    "repeat": join.repeat,
+    "tile": join.tile,
+    "repeat_interleave": join.repeat_interleave,
+    # pick
+    "gather": pick.gather,
+    "take": pick.take,
+    "take_along_dim": pick.take_along_dim,
+    "index_select": pick.index_select,
+    "masked_select": pick.masked_select,
+    "select": pick.select,
+    "narrow": pick.narrow,
+    "nonzero": pick.nonzero,
+    "argwhere": pick.argwhere,
+    "isin": pick.isin,
+    # random
+    "bernoulli": random.bernoulli,
+    "multinomial": random.multinomial,
+    "uniform_": random.uniform_,
+    "normal_": random.normal_,
+    "random_": random.random_,
+    "bernoulli_": random.bernoulli_,
+    "exponential_": random.exponential_,
+    "geometric_": random.geometric_,
+    "cauchy_": random.cauchy_,
+    "log_normal_": random.log_normal_,
     # rounding
     "floor": rounding.floor,
     "ceil": rounding.ceil,
@@ -131,6 +199,41 @@ METHODS: dict[str, Callable[..., Any]] = {
     "copysign": rounding.copysign,
     "heaviside": rounding.heaviside,
     "nan_to_num": rounding.nan_to_num,
+    # scatter
+    "scatter": scatter.scatter,
+    "scatter_add": scatter.scatter_add,
+    "scatter_reduce": scatter.scatter_reduce,
+    "index_add": scatter.index_add,
+    "index_copy": scatter.index_copy,
+    "index_fill": scatter.index_fill,
+    "index_put": scatter.index_put,
+    "masked_fill": scatter.masked_fill,
+    "masked_scatter": scatter.masked_scatter,
+    "put": scatter.put,
+    "select_scatter": scatter.select_scatter,
+    "slice_scatter": scatter.slice_scatter,
+    "diagonal_scatter": scatter.diagonal_scatter,
+    # shape
+    "reshape": shape.reshape,
+    "reshape_as": shape.reshape_as,
+    "view": shape.view,
+    "view_as": shape.view_as,
+    "flatten": shape.flatten,
+    "unflatten": shape.unflatten,
+    "ravel": shape.ravel,
+    "squeeze": shape.squeeze,
+    "unsqueeze": shape.unsqueeze,
+    "permute": shape.permute,
+    "transpose": shape.transpose,
+    "swapaxes": shape.swapaxes,
+    "swapdims": shape.swapdims,
+    "t": shape.t,
+    "movedim": shape.movedim,
+    "moveaxis": shape.moveaxis,
+    "expand": shape.expand,
+    "expand_as": shape.expand_as,
+    "broadcast_to": shape.broadcast_to,
+    "sum_to_size": shape.sum_to_size,
     # special
     "erf": special.erf,
     "erfc": special.erfc,
@@ -139,6 +242,16 @@ METHODS: dict[str, Callable[..., Any]] = {
     "digamma": special.digamma,
     "polygamma": special.polygamma_of,
     "logit": special.logit,
+    # split
+    "split": split.split,
+    "split_with_sizes": split.split_with_sizes,
+    "unsafe_split": split.unsafe_split,
+    "chunk": split.chunk,
+    "tensor_split": split.tensor_split,
+    "hsplit": split.hsplit,
+    "vsplit": split.vsplit,
+    "dsplit": split.dsplit,
+    "unbind": split.unbind,
     # trigonometry
     "sin": trigonometry.sin,
     "cos": trigonometry.cos,
@@ -166,41 +279,145 @@ METHODS: dict[str, Callable[..., Any]] = {
     # others
     "sum": reduce.sum,
     "mean": reduce.mean,
-    "reshape": shape.reshape,
-    "view": shape.reshape,
-    "permute": shape.permute,
-    "transpose": shape.transpose,
-    "t": shape.t,
     "matmul": linalg.matmul,
     "backward": backward,
     "copy_": copy_,
     "register_hook": hooks.register_hook,
     "register_post_accumulate_grad_hook": hooks.register_post_accumulate_grad_hook,
     "retain_grad": hooks.retain_grad,
-    "__getitem__": index.getitem,
-    "__setitem__": index.setitem,
     "__matmul__": linalg.matmul,
 }
+METHODS |= convert.CONVERSIONS
 METHODS |= {name: getattr(protocols, name) for name in protocols.__all__}
 
 PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
+    "device": convert.device,
+    "layout": convert.layout,
+    "is_cuda": convert.is_cuda,
+    "T": shape.T,
+    "mT": shape.mT,
     "retains_grad": hooks.retains_grad,
 }
 
 # In place: `x.add_(y)` computes add(x, y) and writes it into x.
-INPLACE = """
-    relu sigmoid
-    bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift
-    eq ne not_equal lt less le less_equal gt greater ge greater_equal logical_and logical_or
-    logical_xor logical_not clamp clip clamp_min clamp_max
-    add sub subtract mul multiply div divide true_divide floor_divide remainder fmod
-    reciprocal neg negative abs absolute sign sgn lerp addcmul addcdiv
-    exp exp2 expm1 log log2 log10 log1p xlogy sqrt rsqrt square pow float_power hypot
-    floor ceil round trunc fix frac copysign heaviside nan_to_num
-    erf erfc erfinv lgamma digamma polygamma logit
-    sin cos tan asin arcsin acos arccos atan arctan atan2 arctan2 sinh cosh tanh asinh
-    arcsinh acosh arccosh atanh arctanh sinc deg2rad rad2deg
-""".split()
+INPLACE = [
+    "relu",
+    "sigmoid",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "bitwise_not",
+    "bitwise_left_shift",
+    "bitwise_right_shift",
+    "eq",
+    "ne",
+    "not_equal",
+    "lt",
+    "less",
+    "le",
+    "less_equal",
+    "gt",
+    "greater",
+    "ge",
+    "greater_equal",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "logical_not",
+    "clamp",
+    "clip",
+    "clamp_min",
+    "clamp_max",
+    "add",
+    "sub",
+    "subtract",
+    "mul",
+    "multiply",
+    "div",
+    "divide",
+    "true_divide",
+    "floor_divide",
+    "remainder",
+    "fmod",
+    "reciprocal",
+    "neg",
+    "negative",
+    "abs",
+    "absolute",
+    "sign",
+    "sgn",
+    "lerp",
+    "addcmul",
+    "addcdiv",
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "xlogy",
+    "sqrt",
+    "rsqrt",
+    "square",
+    "pow",
+    "float_power",
+    "hypot",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "fix",
+    "frac",
+    "copysign",
+    "heaviside",
+    "nan_to_num",
+    "erf",
+    "erfc",
+    "erfinv",
+    "lgamma",
+    "digamma",
+    "polygamma",
+    "logit",
+    "tril",
+    "triu",
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_put",
+    "masked_fill",
+    "masked_scatter",
+    "put",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "arcsin",
+    "acos",
+    "arccos",
+    "atan",
+    "arctan",
+    "atan2",
+    "arctan2",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "arcsinh",
+    "acosh",
+    "arccosh",
+    "atanh",
+    "arctanh",
+    "sinc",
+    "deg2rad",
+    "rad2deg",
+]
+
+# In place without a write: `x.t_()` is x itself, seen in another shape.
+REARRANGE = "squeeze unsqueeze transpose swapaxes swapdims t".split()
 
 OPERATORS: dict[str, type[Primitive]] = {
     "add": elementwise.Add,
@@ -228,7 +445,7 @@ COMPARISONS: dict[str, type[Primitive]] = {
 def operator_of(primitive: type[Primitive], name: str) -> Callable[..., Any]:
     """`x ∘ y`; an operand we cannot take is left to its own operator."""
 
-    def operate(x: Any, y: Any) -> Any:
+    def operate(x: Any, y: Any) -> Tensor:
         try:
             return binary(primitive, x, y)
         except OperandError:
@@ -241,7 +458,7 @@ def operator_of(primitive: type[Primitive], name: str) -> Callable[..., Any]:
 def reflected_of(primitive: type[Primitive], name: str) -> Callable[..., Any]:
     """`y ∘ x` where y is no tensor."""
 
-    def operate(x: Any, y: Any) -> Any:
+    def operate(x: Any, y: Any) -> Tensor:
         try:
             return binary(primitive, y, x)
         except OperandError:
@@ -264,22 +481,36 @@ def inplace_of(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return operate
 
 
+def rearranging(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """`x.name(…)`: x becomes the view `function(x, …)` of itself."""
+
+    @functools.wraps(function)
+    def operate(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return rearrange(x, lambda old: function(old, *args, **kwargs), name)
+
+    operate.__name__ = operate.__qualname__ = name
+    operate.__doc__ = f"`{name.rstrip('_')}` in place."
+    return operate
+
+
 def bind() -> None:
     """Give `Tensor` its methods."""
     for name, function in METHODS.items():
-        setattr(Tensor, name, function)
+        setattr(Operations, name, function)
     for name, function in PROPERTIES.items():
-        setattr(Tensor, name, property(function))
+        setattr(Operations, name, property(function))
     for name in INPLACE:
-        setattr(Tensor, name + "_", inplace_of(METHODS[name], name + "_"))
+        setattr(Operations, name + "_", inplace_of(METHODS[name], name + "_"))
+    for name in REARRANGE:
+        setattr(Operations, name + "_", rearranging(METHODS[name], name + "_"))
     for name, primitive in OPERATORS.items():
-        setattr(Tensor, f"__{name}__", operator_of(primitive, f"__{name}__"))
-        setattr(Tensor, f"__r{name}__", reflected_of(primitive, f"__r{name}__"))
+        setattr(Operations, f"__{name}__", operator_of(primitive, f"__{name}__"))
+        setattr(Operations, f"__r{name}__", reflected_of(primitive, f"__r{name}__"))
         compute = functools.partial(binary, primitive)
-        setattr(Tensor, f"__i{name}__", inplace_of(compute, f"__i{name}__"))
-    Tensor.__ipow__ = inplace_of(exponential.pow, "__ipow__")  # type: ignore[attr-defined]
+        setattr(Operations, f"__i{name}__", inplace_of(compute, f"__i{name}__"))
+    setattr(Operations, "__ipow__", inplace_of(exponential.pow, "__ipow__"))
     for name, primitive in COMPARISONS.items():
-        setattr(Tensor, f"__{name}__", operator_of(primitive, f"__{name}__"))
+        setattr(Operations, f"__{name}__", operator_of(primitive, f"__{name}__"))
 
 
 bind()

@@ -22,8 +22,12 @@ class ConstantPad(Primitive):
 
     def forward(xp, x, *, pads, value):
         z = xp.full([n + a + b for n, (a, b) in zip(x.shape, pads, strict=True)], value, x.dtype)
-        into = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(z.shape, pads, strict=True))
-        part = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, pads, strict=True))
+        into = tuple(
+            slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(z.shape, pads, strict=True)
+        )
+        part = tuple(
+            slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, pads, strict=True)
+        )
         z[into] = x[part]
         return z
 

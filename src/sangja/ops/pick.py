@@ -73,6 +73,8 @@ def along(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
     """The full index of which `index` is the part at `dim`; at the others every element stays where
     it is."""
     n = index.ndim
+    if not n:
+        return ()
     grid = [
         xp.arange(index.shape[d]).reshape((-1,) + (1,) * (n - d - 1)) if index.shape[d] else index
         for d in range(n)
@@ -84,6 +86,8 @@ def along(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
 def whole_index(index: Any, name: str) -> Tensor:
     """The argument `index` as a tensor of int64 or int32."""
     found = as_tensor(np.asarray(index) if isinstance(index, (list, tuple)) else index, "index")
+    if not found.array.size:
+        return found if found.array.dtype.kind == "i" else as_tensor(found.array.astype(np.int64))
     if found.array.dtype not in (np.int64, np.int32):
         raise DTypeError(f"{name}(): Expected dtype int64 or int32 for index, got {found.dtype}")
     return found
@@ -94,8 +98,8 @@ def check_range(index: Tensor, n: int, dim: int, name: str, negative: bool = Fal
     if not index.array.size:
         return
     low, high = int(index.array.min()), int(index.array.max())
-    wrong = low if low < (-n if negative else 0) else high
-    if wrong is low or high >= n:
+    if low < (-n if negative else 0) or high >= n:
+        wrong = high if high >= n else low
         raise OutOfRangeError(
             f"{name}(): index {wrong} is out of bounds for dimension {dim} with size {n}"
         )
@@ -225,12 +229,12 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Tensor:
     if length < 0:
         raise ShapeError("narrow(): length must be non-negative.")
     if not -n <= begin <= n:
-        raise OutOfRangeError(f"start out of range (expected to be in [{-n}, {n}], but got {begin})")
+        raise OutOfRangeError(
+            f"start out of range (expected to be in [{-n}, {n}], but got {begin})"
+        )
     begin += n if begin < 0 else 0
     if begin + length > n:
-        raise ShapeError(
-            f"start ({begin}) + length ({length}) exceeds dimension size ({n})."
-        )
+        raise ShapeError(f"start ({begin}) + length ({length}) exceeds dimension size ({n}).")
     return narrow_to(x, d, begin, begin + length)
 
 
@@ -262,5 +266,3 @@ def isin(
         if given.array.dtype.kind == "c":
             raise DTypeError(f"isin: unsupported input type: {given.dtype}")
     return apply(IsIn, x, values, invert=invert)
-
-

@@ -10,6 +10,7 @@ import numpy as np
 from sangja.core.errors import ShapeError
 from sangja.engine import Primitive, Tensor, apply, wrap
 from sangja.ops.arguments import as_tensor
+from sangja.ops.elementwise import keep
 from sangja.ops.windows import Ints, axis_taps, check_positive, count_windows, ints, taps
 
 Array = np.ndarray[Any, Any]
@@ -53,8 +54,10 @@ class Chosen(Primitive):
     def forward(xp, x, best, *, windows, kernel, stride, padding, dilation):
         z = xp.zeros(best.shape, xp.min_scalar_type(math.prod(kernel)))
         places = list(window_taps(x, windows, kernel, stride, padding, dilation))
-        for i, (_, out, into) in reversed(list(enumerate(places))):
-            z[(..., *out)][x[(..., *into)] == best[(..., *out)]] = i
+        found = xp.zeros(best.shape, bool)
+        for _, out, into in places:  # counts the places before the first that equals the maximum
+            found[(..., *out)] |= x[(..., *into)] == best[(..., *out)]
+            z += ~found
         if x.dtype.kind == "f" and xp.isnan(best).any():
             for i, (_, out, into) in enumerate(places):
                 z[(..., *out)][xp.isnan(x[(..., *into)])] = i
@@ -72,9 +75,9 @@ class PutChosen(Primitive):
         ):
             here = chosen[(..., *out)] == i
             if apart:
-                xp.copyto(z[(..., *into)], x[(..., *out)], where=here)
+                z[(..., *into)] = keep(xp, x[(..., *out)], here)
             else:
-                z[(..., *into)] += xp.where(here, x[(..., *out)], 0)
+                z[(..., *into)] += keep(xp, x[(..., *out)], here)
         return z
 
     def dx(g, chosen, windows, kernel, stride, padding, dilation):
@@ -92,7 +95,7 @@ class TakeChosen(Primitive):
         for i, (_, out, into) in enumerate(
             window_taps(x, windows, kernel, stride, padding, dilation)
         ):
-            xp.copyto(z[(..., *out)], x[(..., *into)], where=chosen[(..., *out)] == i)
+            z[(..., *out)] += keep(xp, x[(..., *into)], chosen[(..., *out)] == i)
         return z
 
     def dx(g, chosen, x_shape, windows, kernel, stride, padding, dilation):

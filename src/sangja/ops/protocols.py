@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core import dtypes
 from sangja.core.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -15,6 +14,7 @@ from sangja.core.errors import (
     GradientError,
 )
 from sangja.core.formatting import array_suffixes, format_array, format_number
+from sangja.core.settings import settings
 from sangja.core.shapes import normalize_dim
 from sangja.engine import Tensor, apply, wrap
 from sangja.engine.inplace import Copy
@@ -179,7 +179,7 @@ def __contains__(input: Tensor, value: Any) -> bool:
 
 def __repr__(input: Tensor) -> str:
     array = input.array
-    suffixes = array_suffixes(array, repr(input.dtype), dtypes.settings.default_dtype)
+    suffixes = array_suffixes(array, repr(input.dtype), settings.default_dtype)
     node = node_of(input)
     if node is not None:
         suffixes.append(f"grad_fn=<{node.name()}>")

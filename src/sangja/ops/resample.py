@@ -55,7 +55,13 @@ def interpolate(
             z = take_along(z, nearest(size_in, size_out, factor, mode == "nearest-exact"), d + 2)
             continue
         places, weights = positions(
-            size_in, size_out, factor, mode == "bicubic", bool(align_corners), antialias, x.array.dtype
+            size_in,
+            size_out,
+            factor,
+            mode == "bicubic",
+            bool(align_corners),
+            antialias,
+            x.array.dtype,
         )
         column = (-1, *[1] * (dims - 1 - d))
         parts = [
@@ -94,7 +100,9 @@ def target_sizes(
     """The output sizes, and the factors given for them (None: worked out from the sizes)."""
     dims = x.ndim - 2
     if (size is None) == (scale_factor is None):
-        raise ArgumentError("interpolate: only one of size or scale_factor should be defined, and one must be")
+        raise ArgumentError(
+            "interpolate: only one of size or scale_factor should be defined, and one must be"
+        )
     given = size if size is not None else scale_factor
     each = list(given) if isinstance(given, Sequence) else [given] * dims
     if len(each) != dims:
@@ -143,7 +151,9 @@ def positions(
     step = np.asarray(step, dtype)
     if antialias:
         return antialiased(size, o, step, bicubic)
-    place = o * step if align_corners else (o + np.asarray(0.5, dtype)) * step - np.asarray(0.5, dtype)
+    place = (
+        o * step if align_corners else (o + np.asarray(0.5, dtype)) * step - np.asarray(0.5, dtype)
+    )
     if not bicubic:
         place = np.maximum(place, 0)
     first = np.floor(place)

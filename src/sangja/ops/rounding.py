@@ -158,5 +158,5 @@ def heaviside(input: Any, values: Any) -> Tensor:
 def nan_to_num(
     input: Any, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Tensor:
-    """z = x with numbers in place of nan, ∞ and −∞ (by default 0 and the ends of the dtype's range)."""
+    """z = x with numbers in place of nan, ∞ and −∞ (by default 0 and the ends of the range)."""
     return apply(NanToNum, input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)

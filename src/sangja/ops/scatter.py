@@ -10,15 +10,20 @@ from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
 from sangja.core.shapes import broadcast_shapes, normalize_dim
 from sangja.engine import Primitive, Tensor, apply, broadcast_to, copy_
-from sangja.engine.apply import array_of
 from sangja.engine.structure import Cast
 from sangja.ops.arguments import as_tensor
 from sangja.ops.diagonal import diagonal
-from sangja.ops.elementwise import where
+from sangja.ops.elementwise import choose, where
 from sangja.ops.index import IndexPut, PutSlice, add_at, index_array
-from sangja.ops.pick import Gather, along, check_gather, check_range, whole_index
-from sangja.ops.pick import select as select_part
-from sangja.ops.shape import expand, flatten, reshape
+from sangja.ops.pick import (
+    Gather,
+    along,
+    check_gather,
+    check_range,
+    select as select_part,
+    whole_index,
+)
+from sangja.ops.shape import flatten, reshape
 
 UFUNCS = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
 
@@ -44,32 +49,45 @@ class Scatter(Primitive):
 
 class ScatterReduce(Primitive):
     """z = x, every element multiplied with (or the largest, the smallest of) itself and the values
-    that the index sends to it"""
+    that the index sends to it; without `include_self` the values alone count there"""
 
-    def forward(xp, x, index, values, *, dim, reduce):
+    def forward(xp, x, index, values, *, dim, reduce, include_self):
         z = xp.array(x)
-        UFUNCS[reduce].at(z, along(xp, index, dim), values)
+        places = along(xp, index, dim)
+        if not include_self:
+            z[places] = neutral(reduce, x.dtype)
+        UFUNCS[reduce].at(z, places, values)
         return z
 
-    def dall(g, x, index, values, out, dim, reduce):
+    def dall(g, x, index, values, out, dim, reduce, include_self):
         if reduce == "prod":
-            return product_gradients(g, x, index, values, dim)
-        kept, chosen = x == out, values == apply(Gather, out, index, dim=dim)
-        shared = g / added(kept * 1.0, index, chosen * 1.0, dim)  # evenly among those that are equal
-        return kept * shared, None, chosen * apply(Gather, shared, index, dim=dim)
+            dx, dvalues = product_gradients(g, x, index, values, out, dim, include_self)
+        else:
+            # Evenly among all that are equal to the result. PyTorch counts x among them also where
+            # `include_self` leaves it out.
+            kept, chosen = x == out, values == apply(Gather, out, index, dim=dim)
+            shared = g / added(kept * 1.0, index, chosen * 1.0, dim)
+            dx, dvalues = kept * shared, chosen * apply(Gather, shared, index, dim=dim)
+        if not include_self:
+            dx = apply(Scatter, dx, index, 0.0, dim=dim, accumulate=False)
+        return dx, None, dvalues
 
 
-def product_gradients(g: Any, x: Any, index: Any, values: Any, dim: int) -> Any:
-    """The derivative of a product by each factor: the product of the others. Where one of those is 0 it
-    is 0, else the product of all that are not 0, divided by the factor unless that is itself 0."""
-    zero_x, zero = x == 0, values == 0
-    safe_x, safe = where(zero_x, 1.0, x), where(zero, 1.0, values)
-    product = apply(ScatterReduce, safe_x, index, safe, dim=dim, reduce="prod")
-    zeros = added(zero_x * 1.0, index, zero * 1.0, dim)
-    dx = where(zeros - zero_x * 1.0 == 0, g * product / safe_x, 0.0)
-    others = apply(Gather, zeros, index, dim=dim) - zero * 1.0
-    dvalues = where(others == 0, apply(Gather, g * product, index, dim=dim) / safe, 0.0)
-    return dx, None, dvalues
+def product_gradients(
+    g: Any, x: Any, index: Any, values: Any, out: Any, dim: int, include_self: bool
+) -> tuple[Any, Any]:
+    """The derivative of a product by each factor: the product of the others. That is the result divided
+    by the factor; for the only 0 among the values, the product with 1 in its place."""
+    static = {"dim": dim, "reduce": "prod", "include_self": include_self}
+    safe_x = choose(x == 0, 1.0, x)
+    dx = g * apply(ScatterReduce, safe_x, index, values, **static) / safe_x
+    zero = values == 0
+    zeros = apply(Gather, added((x == 0) * 0.0, index, zero * 1.0, dim), index, dim=dim)
+    alone = zero & (zeros == 1)
+    others = apply(ScatterReduce, x, index, choose(alone, 1.0, values), **static)
+    without = apply(Gather, g * others, index, dim=dim)
+    quotient = apply(Gather, g * out, index, dim=dim) / choose(zero, 1.0, values)
+    return dx, choose(alone, without, quotient)
 
 
 def added(x: Any, index: Any, values: Any, dim: int) -> Any:
@@ -94,7 +112,13 @@ def pad_to(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def scatter(
-    input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None
+    input: Any,
+    dim: int,
+    index: Any,
+    src: Any = None,
+    *,
+    value: Any = None,
+    reduce: str | None = None,
 ) -> Tensor:
     """z = x with z[index[i, j, …], j, …] = src[i, j, …] for dim 0, and so on; `src` is a tensor or one
     number (`value`); `reduce`, "add" or "multiply", combines with what was there."""
@@ -123,9 +147,9 @@ def scatter_reduce(
         )
     x, places = as_tensor(input), whole_index(index, "scatter_reduce")
     start = x
-    if not include_self:
-        start = scatter(x, dim, places, neutral(reduce, x.array.dtype))
-    z = scattered(start, dim, places, src, reduce, "scatter_reduce")
+    if not include_self and reduce in ("sum", "mean"):
+        start = scatter(x, dim, places, 0)
+    z = scattered(start, dim, places, src, reduce, "scatter_reduce", include_self)
     if reduce != "mean":
         return z
     one = full_like(x, 1, x)
@@ -152,7 +176,15 @@ def full_like(like: Tensor, value: Any, typed: Tensor) -> Tensor:
     return as_tensor(np.full(like.array.shape, value, typed.array.dtype))
 
 
-def scattered(input: Any, dim: int, index: Any, src: Any, reduce: str | None, name: str) -> Tensor:
+def scattered(
+    input: Any,
+    dim: int,
+    index: Any,
+    src: Any,
+    reduce: str | None,
+    name: str,
+    include_self: bool = True,
+) -> Tensor:
     """What the scatter functions share: arguments checked, 0-d tensors taken as of one element."""
     x, places = as_tensor(input), whole_index(index, name)
     d = normalize_dim(dim, x.ndim)
@@ -163,15 +195,19 @@ def scattered(input: Any, dim: int, index: Any, src: Any, reduce: str | None, na
         raise ArgumentTypeError(f"{name}(): a tensor `src` or a number `value` must be given")
     if not places.array.size:
         return x.clone()
-    if not x.ndim or not places.ndim:
-        flat = reshape(src, src.array.size) if isinstance(src, Tensor) else src
-        whole = reshape(x, x.array.size), reshape(places, places.array.size)
-        return reshape(scattered(whole[0], 0, whole[1], flat, reduce, name), x.array.shape)
+    if x.ndim != places.ndim:  # 0-d meets 1-d
+        if places.array.size != 1:
+            whole = reshape(x, 1)
+            return reshape(scattered(whole, 0, places, src, reduce, name, include_self), ())
+        one = (1,) * x.ndim
+        places = reshape(places, one)
+        src = reshape(src, one) if isinstance(src, Tensor) else src
     if reduce in (None, "add", "sum", "mean"):
         return apply(Scatter, x, places, src, dim=d, accumulate=reduce is not None)
     part = src[tuple(slice(n) for n in places.array.shape)]
     kind = "prod" if reduce == "multiply" else reduce
-    return apply(ScatterReduce, x, places, part, dim=d, reduce=kind)
+    static = {"dim": d, "reduce": kind, "include_self": include_self}
+    return apply(ScatterReduce, x, places, part, **static)
 
 
 def check_source(x: Tensor, index: Tensor, src: Tensor, name: str) -> None:
@@ -240,7 +276,9 @@ def slices(
     x, numbers, values = as_tensor(input), whole_index(index, name), as_tensor(source, "source")
     d = normalize_dim(dim, x.ndim)
     if numbers.ndim > 1:
-        raise OutOfRangeError(f"{name}(): Index is supposed to be a vector, but got {numbers.ndim}D")
+        raise OutOfRangeError(
+            f"{name}(): Index is supposed to be a vector, but got {numbers.ndim}D"
+        )
     if values.array.dtype != x.array.dtype:
         raise DTypeError(
             f"{name}(): self and source expected to have the same dtype, but got (self) {x.dtype} "
@@ -286,7 +324,9 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
     """
     x, chosen = as_tensor(input), as_tensor(mask, "mask")
     if chosen.array.dtype.kind != "b":
-        raise DTypeError(f"masked_fill only supports boolean masks, but got mask with dtype {chosen.dtype}")
+        raise DTypeError(
+            f"masked_fill only supports boolean masks, but got mask with dtype {chosen.dtype}"
+        )
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(
             "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
@@ -328,7 +368,9 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
             f"{x.dtype} for the destination and {values.dtype} for the source."
         )
     places = tuple(i for i, index in enumerate(indices) if index is not None)
-    arrays = [indices[i] if isinstance(indices[i], Tensor) else index_array(indices[i]) for i in places]
+    arrays = [
+        indices[i] if isinstance(indices[i], Tensor) else index_array(indices[i]) for i in places
+    ]
     return apply(IndexPut, x, values, *arrays, places=places, accumulate=accumulate)
 
 

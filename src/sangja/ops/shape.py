@@ -282,12 +282,12 @@ def t(input: Any) -> Tensor:
     return transpose(input, 0, 1) if input.ndim == 2 else input
 
 
-def T(input: Tensor) -> Tensor:  # noqa: N802 (PyTorch's name)
+def T(input: Tensor) -> Tensor:
     """z = x with its dimensions in reverse order."""
     return permute(input, tuple(reversed(range(input.ndim))))
 
 
-def mT(input: Tensor) -> Tensor:  # noqa: N802 (PyTorch's name)
+def mT(input: Tensor) -> Tensor:
     """z = x with its last two dimensions exchanged: the transpose of every matrix in a batch."""
     if input.ndim < 2:
         raise ShapeError(

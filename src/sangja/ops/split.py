@@ -119,9 +119,7 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Te
         sizes = (base + 1,) * rest + (base,) * (given - rest)
         return apply(Split, x, sizes=sizes, dim=place)
     ends = [slice(i).indices(n)[1] for i in given]
-    return tuple(
-        narrow_to(x, place, a, max(a, b)) for a, b in itertools.pairwise([0, *ends, n])
-    )
+    return tuple(narrow_to(x, place, a, max(a, b)) for a, b in itertools.pairwise([0, *ends, n]))
 
 
 def positions_of(indices_or_sections: Any) -> int | tuple[int, ...]:
@@ -143,7 +141,9 @@ def positions_of(indices_or_sections: Any) -> int | tuple[int, ...]:
 
 def hsplit(input: Any, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """`tensor_split` along columns (the only dimension of a 1-d tensor)."""
-    return numpy_split(input, indices_or_sections, min(max(as_tensor(input).ndim - 1, 0), 1), 1, "h")
+    return numpy_split(
+        input, indices_or_sections, min(max(as_tensor(input).ndim - 1, 0), 1), 1, "h"
+    )
 
 
 def vsplit(input: Any, indices_or_sections: Any) -> tuple[Tensor, ...]:

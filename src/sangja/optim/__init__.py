@@ -1,12 +1,26 @@
 """Rank 4: optimizers and learning-rate schedules."""
 
+from sangja.optim import lr_scheduler
 from sangja.optim.adam import Adam, AdamW
+from sangja.optim.adaptive import ASGD, Adadelta, Adagrad, RMSprop, Rprop
+from sangja.optim.moments import Adamax, NAdam, RAdam
+from sangja.optim.muon import Muon
 from sangja.optim.optimizer import Optimizer
 from sangja.optim.sgd import SGD
 
 __all__ = [
-    "SGD",
+    "ASGD",
+    "Adadelta",
+    "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
+    "Muon",
+    "NAdam",
     "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "SGD",
+    "lr_scheduler",
 ]

@@ -47,7 +47,7 @@ def with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
                     )
                 args, kwargs = changed
         result = step(self, *args, **kwargs)
-        self.steps_taken += 1
+        self._opt_called = True
         for hook in tuple(self._step_post_hooks.values()):
             hook(self, args, kwargs)
         return result
@@ -62,6 +62,8 @@ class Optimizer:
     their own. A subclass gives `defaults` and `update_parameter`; or it overrides `step`.
     """
 
+    _opt_called = False  # whether it stepped since a scheduler was first attached
+
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise ArgumentTypeError(
@@ -71,7 +73,6 @@ class Optimizer:
         self.defaults = defaults
         self.state: Any = defaultdict(dict)
         self.param_groups: list[Group] = []
-        self.steps_taken = 0
         self._step_pre_hooks: Hooks = {}
         self._step_post_hooks: Hooks = {}
         self._state_dict_pre_hooks: Hooks = {}
