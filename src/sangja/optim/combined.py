@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Any
 
-from sangja.core.errors import ArgumentError, ArgumentTypeError
+from sangja.core.errors import ArgumentError, ArgumentTypeError, StateError
 from sangja.optim.optimizer import Optimizer, scalar
 from sangja.optim.schedule import LRScheduler, Schedulers, per_group, set_group, settings_of
 
@@ -39,6 +39,7 @@ class ReduceLROnPlateau(LRScheduler):
             raise ArgumentError(f"threshold mode {threshold_mode} is unknown!")
         self.factor = factor
         self.optimizer = optimizer
+        self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
         self.min_lrs = per_group("min_lrs", optimizer, min_lr)
         self.patience = patience
         self.cooldown = cooldown
@@ -76,6 +77,16 @@ class ReduceLROnPlateau(LRScheduler):
         self._last_lr = settings_of(self.optimizer, "lr")
 
     def _reduce_lr(self) -> None:
+        n = len(self.optimizer.param_groups)
+        if n != len(self.min_lrs):  # a group was added since
+            if self.default_min_lr is None:
+                raise StateError(
+                    f"The number of param groups in the `optimizer` ({n}) differs from when "
+                    f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due to a new "
+                    "param group being added to the optimizer. Please modify the `min_lrs` field to "
+                    "match the length of the `optimizer` param groups."
+                )
+            self.min_lrs = [self.default_min_lr] * n
         for group, low in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
             old = scalar(group["lr"])
             new = max(old * self.factor, scalar(low))

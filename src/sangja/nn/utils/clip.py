@@ -61,6 +61,8 @@ def clip_grad_norm_(
 ) -> Tensor:
     """Scale all gradients together so that their norm is at most `max_norm`; returns the norm they
     had. Pascanu et al., 2012."""
+    if not isinstance(parameters, Tensor):
+        parameters = list(parameters)
     total = get_total_norm(gradients(parameters), norm_type, error_if_nonfinite)
     clip_grads_with_norm_(parameters, max_norm, total)
     return total
