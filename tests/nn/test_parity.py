@@ -1,4 +1,5 @@
-"""Modules beside PyTorch's: signatures, texts, state_dict keys, initial values, values, gradients."""
+"""Modules beside PyTorch's: signatures, texts, state_dict keys, initial values, values,
+gradients."""
 
 import inspect
 

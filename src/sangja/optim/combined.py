@@ -13,8 +13,9 @@ from sangja.optim.schedule import LRScheduler, Schedulers, per_group, set_group,
 class ReduceLROnPlateau(LRScheduler):
     """The rate times `factor` when a metric did not get better for more than `patience` epochs.
 
-    Better: below best · (1 − threshold) ("min", "rel"), below best − threshold ("abs"), and for "max"
-    above. For `cooldown` epochs after a change nothing is counted; changes below `eps` are not made.
+    Better: below best · (1 − threshold) ("min", "rel"), below best − threshold ("abs"), and for
+    "max" above. For `cooldown` epochs after a change nothing is counted; changes below `eps` are
+    not made.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class ReduceLROnPlateau(LRScheduler):
             if self.default_min_lr is None:
                 raise StateError(
                     f"The number of param groups in the `optimizer` ({n}) differs from when "
-                    f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due to a new "
-                    "param group being added to the optimizer. Please modify the `min_lrs` field to "
+                    f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due "
+                    f"to a new "
+                    "param group being added to the optimizer. Please modify the `min_lrs` "
+                    "field to "
                     "match the length of the `optimizer` param groups."
                 )
             self.min_lrs = [self.default_min_lr] * n

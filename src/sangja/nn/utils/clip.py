@@ -34,7 +34,8 @@ def get_total_norm(
     total = norm_of([t.array for t in several], float(norm_type))
     if error_if_nonfinite and not math.isfinite(total):
         raise GradientError(
-            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so "
+            f"The total norm of order {norm_type} for gradients from `parameters` is "
+            f"non-finite, so "
             "it cannot be clipped. To disable this error and scale the gradients by the non-finite "
             "norm anyway, set `error_if_nonfinite=False`"
         )
