@@ -47,7 +47,7 @@ from sangja.engine import (
     set_grad_enabled,
 )
 from sangja.ops import methods as _methods
-from sangja.ops.activation import celu, log_softmax, prelu, relu, selu, sigmoid, softmax, threshold
+from sangja.ops.activation import celu, prelu, relu, rrelu, selu, sigmoid, threshold
 from sangja.ops.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
 from sangja.ops.arrange import flip, fliplr, flipud, roll, rot90
 from sangja.ops.bitwise import (
@@ -197,6 +197,7 @@ from sangja.ops.join import (
     tile,
     vstack,
 )
+from sangja.ops.layers import bilinear
 from sangja.ops.linalg import matmul
 from sangja.ops.margin import (
     cosine_embedding_loss,
@@ -289,6 +290,7 @@ from sangja.ops.shape import (
     unsqueeze,
 )
 from sangja.ops.similarity import cosine_similarity, pairwise_distance
+from sangja.ops.softmax import log_softmax, softmax
 from sangja.ops.special import digamma, erf, erfc, erfinv, lgamma, logit, polygamma
 from sangja.ops.split import (
     chunk,

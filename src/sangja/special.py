@@ -1,10 +1,6 @@
 """`sangja.special`: special functions, under PyTorch's names."""
 
-from sangja.ops.activation import (
-    log_softmax,
-    sigmoid as expit,
-    softmax,
-)
+from sangja.ops.activation import sigmoid as expit
 from sangja.ops.exponential import (
     exp2,
     expm1,
@@ -14,6 +10,7 @@ from sangja.ops.exponential import (
 from sangja.ops.rounding import (
     round,
 )
+from sangja.ops.softmax import log_softmax, softmax
 from sangja.ops.special import (
     digamma,
     digamma as psi,

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sangja.io import save
-from tests.cli.command import environment, refused, sangja, write_houses
+from tests.cli.command import environment, many, refused, sangja, write_houses
 
 COLUMNS = "'size', 'city', 'age', 'price', 'kind'"
 TABLES = {
@@ -147,7 +147,8 @@ TRAIN = [
     ),
     (
         "train digits --out taken/thesis.txt",
-        "'taken/thesis.txt' exists already and is not overwritten; choose another folder with --out.",
+        "'taken/thesis.txt' exists already and is not overwritten; choose another folder with "
+        "--out.",
     ),
     (
         "train digits --out taken/thesis.txt/run",
@@ -170,11 +171,27 @@ TRAIN = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), TRAIN, ids=[a for a, _ in TRAIN])
-def test_bad_input_to_train(place, arguments, sentence):
+@pytest.fixture(scope="module")
+def outcomes(place):
+    """Exit code, stdout and stderr of every command of `TRAIN`."""
     before = sorted(os.listdir(place))
-    assert refused(*arguments.split(), folder=place) == f"sangja: {sentence}"
+    found = many([arguments for arguments, _ in TRAIN], folder=place)
     assert sorted(os.listdir(place)) == before  # no folder of a run that never began
+    return found
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), TRAIN, ids=[a for a, _ in TRAIN])
+def test_bad_input(outcomes, arguments, sentence):
+    assert outcomes[arguments] == [2, "", f"sangja: {sentence}\n"]
+
+
+def test_bad_input_in_a_process_of_its_own(place):
+    assert refused("train", "hauses.csv", "--target", "price", folder=place) == (
+        "sangja: there is no file 'hauses.csv'; did you mean 'houses.csv'?"
+    )
+    done = sangja(folder=place)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage: sangja [OPTIONS] COMMAND")
 
 
 def test_the_folder_of_another_run_is_named_with_the_way_to_resume(own):
@@ -208,8 +225,8 @@ def test_a_table_that_changed_cannot_be_resumed(own):
         ("[1, 2]", "runs/digits-1/run.json does not hold the settings of a run of sangja."),
         (
             '{"format": "sangja-run", "version": 9}',
-            "runs/digits-1/run.json has version 9, but this sangja reads version 1. Install a newer "
-            "sangja.",
+            "runs/digits-1/run.json has version 9, but this sangja reads version 1. Install a "
+            "newer sangja.",
         ),
         (
             '{"format": "sangja-run", "version": 1, "settings": {"data": "digits"}}',
@@ -231,9 +248,11 @@ def test_files_that_the_model_is_not_for(finished, tmp_path):
     (tmp_path / "word.csv").write_text("size,city,age,kind\nbig,Seoul,3,small\n")
     whole = tmp_path / "whole.png"
     Image.fromarray(np.zeros((40, 40), np.uint8)).save(whole)
-    (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:60])
+    noise = np.random.RandomState(0).randint(0, 256, (40, 40), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:900])
     digits, houses = (str(finished / "runs" / name) for name in ("digits-1", "houses-1"))
-    for arguments, sentence in (
+    cases = (
         ((digits,), f"say which pictures to predict: sangja predict {digits} FILE"),
         (
             (digits, "rows.csv"),
@@ -256,7 +275,8 @@ def test_files_that_the_model_is_not_for(finished, tmp_path):
         ),
         (
             (houses, "rows.csv"),
-            "rows.csv has no column 'age', which was there in training; did you mean 'size'?",
+            "rows.csv has no column 'age', which was there in training; its columns are "
+            "'size', 'city'",
         ),
         (
             (houses, "word.csv"),
@@ -267,8 +287,10 @@ def test_files_that_the_model_is_not_for(finished, tmp_path):
             (houses, "word.csv", "--out", "rows.csv"),
             "'rows.csv' exists already and is not overwritten; choose another --out.",
         ),
-    ):
-        assert refused("predict", *arguments, folder=tmp_path) == f"sangja: {sentence}"
+    )
+    found = many([" ".join(("predict", *arguments)) for arguments, _ in cases], folder=tmp_path)
+    for (arguments, sentence), outcome in zip(cases, found.values(), strict=True):
+        assert outcome == [2, "", f"sangja: {sentence}\n"], arguments
 
 
 def test_a_picture_too_large_to_hold_is_refused(finished, tmp_path):
@@ -339,7 +361,7 @@ def newer_description(own):
 WEIGHTS, DESCRIPTION = "runs/digits-1/model.safetensors", "runs/digits-1/model.json"
 DAMAGES = [
     (cut_weights, f"{WEIGHTS} is damaged: "),
-    (flip_weights, f"{WEIGHTS} is damaged: "),
+    (flip_weights, f"tensor '13.bias' in {WEIGHTS} is damaged: "),
     (pickle_weights, f"{WEIGHTS} "),
     (no_weights, WEIGHTS),
     (other_weights, f"{WEIGHTS} is not the file that {DESCRIPTION} was written with. Put back"),

@@ -24,6 +24,7 @@ from sangja.engine.primitive import Primitive
 from sangja.engine.tensor import (
     NOTHING,
     RESULTS,
+    SEVERAL,
     Node,
     Tensor,
     View,
@@ -197,7 +198,7 @@ def remember_several(
             if dtypes.is_differentiable(z.array.dtype):
                 z._requires_grad = True
                 remember(Pick, 1, (whole,), {"index": index}, z)
-                z._node.targets = None  # type: ignore[union-attr]
+                z._node.targets = [SEVERAL]  # type: ignore[union-attr]
     if primitive.views:
         for index, z in enumerate(results):
             link_view(z, inputs[0], apply_and_pick, index, primitive, static)

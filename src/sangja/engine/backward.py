@@ -22,10 +22,9 @@ from sangja.core.errors import (
     InplaceError,
     ShapeError,
 )
-from sangja.engine.apply import Pick
 from sangja.engine.mode import MODE, ModeGuard
 from sangja.engine.structure import fit
-from sangja.engine.tensor import NOTHING, Node, Tensor, node_of, wrap
+from sangja.engine.tensor import NOTHING, SEVERAL, Node, Tensor, node_of, wrap
 
 ndarray = np.ndarray
 FITS: Any = repeat(None)  # gradients that need no undoing of broadcasting or promotion
@@ -64,34 +63,33 @@ def run(
             kept = values(node, kept, create_graph, keep)
         if plan.shared is not None:
             kept = shared_gradients(node, g, kept, create_graph)
-        for m, (rule, places), target in zip(node.edges, plan.rules, node.targets or FITS):
-            if not places:
+        for m, (rule, first, others), target in zip(node.edges, plan.rules, node.targets or FITS):
+            if first is None:
                 d = rule(g)
             elif rule is None:
-                d = kept[places[0]]
-            elif len(places) == 1:
-                d = rule(g, kept[places[0]])
+                d = kept[first]
+            elif others is None:
+                d = rule(g, kept[first])
             else:
-                d = rule(g, *[kept[i] for i in places])
+                d = rule(g, kept[first], *[kept[i] for i in others])
             if d is None:
                 if m.__class__ is Node:
                     pass_on(m, pending, grads, ready)
                 continue
-            if target is not None and (d.shape != target[0] or d.dtype is not target[1]):
-                d = fit(d, *target)
+            if target is not None:
+                if target is SEVERAL:
+                    d = collect(grads, m, node.static["index"], d)
+                elif d.shape != target[0] or d.dtype is not target[1]:
+                    d = fit(d, *target)
             if m.__class__ is not Node:
                 found[m] = found[m] + d if m in found else d
                 continue
-            if plan.primitive is Pick:
-                d = collect(grads, m, node.static["index"], d)
-            elif m in grads:
-                d = grads[m] + d
-            if pending[m] == 1:
-                ready.append((m, d))
-                grads.pop(m, None)
+            uses = pending[m]
+            if uses == 1:
+                ready.append((m, grads.pop(m) + d if m in grads else d))
             else:
-                pending[m] -= 1
-                grads[m] = d
+                pending[m] = uses - 1
+                grads[m] = grads[m] + d if m in grads else d
     return found
 
 
@@ -231,7 +229,7 @@ def shared_gradients(node: Node, g: Any, kept: list[Any], create_graph: bool) ->
 
 def collect(grads: dict[Any, Any], node: Node, index: int, d: Any) -> list[Any]:
     """The gradients of an operation's several results so far, with that of one more."""
-    several: list[Any] = grads.get(node) or [None] * len(node.results)
+    several: list[Any] = grads.pop(node, None) or [None] * len(node.results)
     several[index] = d if several[index] is None else several[index] + d
     return several
 

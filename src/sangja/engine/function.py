@@ -12,7 +12,7 @@ from sangja.engine.apply import Pick, array_of, remember
 from sangja.engine.mode import MODE, ModeGuard
 from sangja.engine.primitive import Primitive
 from sangja.engine.structure import can_sum_to
-from sangja.engine.tensor import RESULTS, Tensor, share, wrap
+from sangja.engine.tensor import RESULTS, SEVERAL, Tensor, share, wrap
 
 
 class Context:
@@ -213,7 +213,7 @@ def link(
             pick = wrap(t.array)
             remember(Pick, 1, (whole,), {"index": index}, pick)
             assert pick._node is not None
-            pick._node.targets = None
+            pick._node.targets = [SEVERAL]
             t._node, t._requires_grad = pick._node, True
 
 

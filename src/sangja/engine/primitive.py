@@ -57,6 +57,8 @@ class Plan:
         "shared",
     )
 
+    rules: tuple[tuple[Any, Any, tuple[Any, ...] | None], ...]
+
     def __init__(self, primitive: type[Primitive], mask: int) -> None:
         inputs = primitive.inputs
         self.primitive = primitive
@@ -78,9 +80,15 @@ class Plan:
         where[primitive.rest] = slice(len(layout), None)
         places = [tuple(where[n] for n in rule_parameters(r)) if r else () for r in chosen]
         self.shared = (chosen[0], places[0]) if primitive.shared else None
-        self.rules: tuple[tuple[Rule | None, tuple[Any, ...]], ...] = tuple(
-            [(None, (i,)) for i in self.needs] if self.shared else zip(chosen, places, strict=True)  # type: ignore[arg-type]
-        )
+        if self.shared:
+            self.rules = tuple((None, i, None) for i in self.needs)
+        else:
+            self.rules = tuple((r, *split(p)) for r, p in zip(chosen, places, strict=True))
+
+
+def split(places: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...] | None]:
+    """The first of a rule's places, and the others: None where there are none, the usual cases."""
+    return (places[0] if places else None), (places[1:] or None)
 
 
 def rule_parameters(rule: Rule) -> list[str]:

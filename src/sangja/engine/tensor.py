@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 Hook = Callable[[Any], Any]
 create = object.__new__
 RESULTS = "results "  # a key in `Node.static` that no argument can have
+SEVERAL: Any = ((), None)  # the target of an edge to an operation with several results
 NOTHING: list[Any] = []  # what a node keeps whose rules need no value
 
 

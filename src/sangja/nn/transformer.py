@@ -1,4 +1,5 @@
-"""The Transformer: encoder and decoder layers, stacks of them, and the whole. Vaswani et al., 2017."""
+"""The Transformer: encoder and decoder layers, stacks of them, and the whole. Vaswani et al.,
+2017."""
 
 from __future__ import annotations
 
@@ -11,8 +12,7 @@ import numpy as np
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.engine import Tensor, wrap
-from sangja.nn import functional as F
-from sangja.nn import init
+from sangja.nn import functional as F, init
 from sangja.nn.attention import MultiheadAttention
 from sangja.nn.container import ModuleList
 from sangja.nn.dropout import Dropout
@@ -35,7 +35,8 @@ def clones(module: Module, n: int) -> ModuleList:
 
 
 class Layer(Module):
-    """What encoder and decoder layers share: residual branches, each with a norm before or after."""
+    """What encoder and decoder layers share: residual branches, each with a norm before or
+    after."""
 
     def branch(self, x: Any, norm: Module, function: Callable[[Any], Any]) -> Any:
         if self.norm_first:

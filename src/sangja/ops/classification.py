@@ -45,19 +45,23 @@ class CrossEntropy(Primitive):
         return z.sum() if total else z
 
     def dx(g, x, lse, target, scale):
-        return apply(SubtractOneHot, exp(x - lse), target) * reshape(g * scale, (-1, 1))
+        return apply(SoftmaxMinusOneHot, x, lse, target) * reshape(g * scale, (-1, 1))
 
 
-class SubtractOneHot(Primitive):
-    """z = x, minus 1 in each row at `target` (if it is a class)"""
+class SoftmaxMinusOneHot(Primitive):
+    """z = exp(x − lse), minus 1 in each row at `target` (if it is a class)"""
 
-    def forward(xp, x, target):
-        z = xp.array(x)
+    def forward(xp, x, lse, target):
+        z = xp.subtract(x, lse)
+        xp.exp(z, out=z)
         z[xp.arange(len(x)), inside(xp, target, x)] -= 1
         return z
 
-    def dx(g):
-        return g
+    def dx(g, x, lse):
+        return g * exp(x - lse)
+
+    def dlse(g, x, lse):
+        return -g * exp(x - lse)
 
 
 class PickClass(Primitive):

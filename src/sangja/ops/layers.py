@@ -7,6 +7,8 @@ from typing import Any
 from sangja.core.errors import DTypeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.arguments import as_tensor
+from sangja.ops.reduce import sum as total
+from sangja.ops.shape import permute, reshape
 
 
 class Linear(Primitive):
@@ -77,3 +79,21 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
                 f"{m.shape[0]} out_features of the weight {list(m.shape)}"
             )
     return apply(Linear, x, w, bias)  # type: ignore[no-any-return]
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
+    """z[…, o] = Σ_ij x₁[…, i] · w[o, i, j] · x₂[…, j] + b[o].
+
+    x₁ (…, I), x₂ (…, J), w (O, I, J), b (O,) → (…, O).
+    """
+    x1, x2, w = as_tensor(input1, "input1"), as_tensor(input2, "input2"), as_tensor(weight, "weight")
+    if w.ndim != 3 or x1.shape[:-1] != x2.shape[:-1] or (x1.shape[-1], x2.shape[-1]) != w.shape[1:]:
+        raise ShapeError(
+            "bilinear: input1 (…, I), input2 (…, J) and weight (O, I, J) must agree, got "
+            f"{list(x1.shape)}, {list(x2.shape)} and {list(w.shape)}"
+        )
+    outputs, n, m = w.shape
+    half = linear(x1, reshape(permute(w, (0, 2, 1)), (outputs * m, n)))
+    half = reshape(half, (*x1.shape[:-1], outputs, m))
+    z = total(half * reshape(x2, (*x2.shape[:-1], 1, m)), dim=-1)
+    return z if bias is None else z + bias

@@ -165,6 +165,8 @@ def cosine_embedding_loss(
 def scores_and_labels(name: str, input: Any, target: Any, several: bool) -> tuple[Tensor, Tensor]:
     """Scores (N, C) and labels (N,), or `several` per row (N, C); each may lack N."""
     x, y = as_tensor(input), as_tensor(target, "target")
+    if not x.ndim:
+        x, y = reshape(x, (1,)), reshape(y, (1,)) if several else y
     expected = x.shape if several else x.shape[:-1]
     if x.ndim not in (1, 2) or (y.shape != expected and not (x.ndim == 1 and y.shape == (1,))):
         raise ShapeError(
@@ -198,7 +200,7 @@ def multi_margin_loss(
     z = clamp_min(margin - right + x, 0)
     if p == 2:
         z = z * z
-    z = z * apply(OtherClasses, y, classes=x.shape[1], dtype=x.array.dtype)
+    z = where(apply(OtherClasses, y, classes=x.shape[1]), z, 0.0)
     z = total(z, dim=1) / x.shape[1]
     if weight is not None:
         z = z * as_tensor(weight, "weight")[y]
@@ -206,20 +208,19 @@ def multi_margin_loss(
 
 
 class OtherClasses(Primitive):
-    """z[n, c] = 0 where c is x[n], else 1"""
+    """z[n, c] = whether class c is not x[n]"""
 
-    def forward(xp, x, *, classes, dtype):
-        return (x[:, None] != xp.arange(classes)).astype(dtype)
+    def forward(xp, x, *, classes):
+        return x[:, None] != xp.arange(classes)
 
 
 class NamedClasses(Primitive):
-    """z[n, c] = 1 where c is among the labels x[n, 0], x[n, 1], … before the first −1, else 0"""
+    """z[n, c] = how often c is among the labels x[n, 0], x[n, 1], … (−1 is none)"""
 
     def forward(xp, x, *, dtype):
-        listed = xp.logical_and.accumulate(x >= 0, axis=1)
         z = xp.zeros(x.shape, dtype)
-        row, place = xp.nonzero(listed)
-        z[row, x[row, place]] = 1
+        row, place = xp.nonzero(x >= 0)
+        xp.add.at(z, (row, x[row, place]), 1)
         return z
 
 
@@ -245,9 +246,10 @@ def multilabel_margin_loss(
     x, y = scores_and_labels("multilabel_margin_loss", input, target, several=True)
     listed = apply(ListedFirst, y)
     check_labels("multilabel_margin_loss", listed.array, x.shape[1], -1)
-    named = apply(NamedClasses, y, dtype=x.array.dtype)
+    named = apply(NamedClasses, listed, dtype=x.array.dtype)
     pairs = clamp_min(1 - reshape(x, (*x.shape, 1)) + reshape(x, (x.shape[0], 1, -1)), 0)
-    z = pairs * reshape(named, (*x.shape, 1)) * (1 - reshape(named, (x.shape[0], 1, -1)))
+    times, free = reshape(named, (*x.shape, 1)), reshape(named == 0, (x.shape[0], 1, -1))
+    z = where((times != 0) & free, pairs * times, 0.0)
     z = total(z, dim=(1, 2)) / x.shape[1]
     return reduced(z if as_tensor(input).ndim == 2 else z[0], how)
 

@@ -30,6 +30,7 @@ from sangja.ops import (
     rounding,
     scatter,
     shape,
+    softmax,
     special,
     split,
     trigonometry,
@@ -39,8 +40,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     # activation
     "relu": activation.relu,
     "sigmoid": activation.sigmoid,
-    "softmax": activation.softmax,
-    "log_softmax": activation.log_softmax,
     "hardshrink": activation.hardshrink,
     "prelu": activation.prelu,
     # arrange
@@ -235,6 +234,9 @@ METHODS: dict[str, Callable[..., Any]] = {
     "expand_as": shape.expand_as,
     "broadcast_to": shape.broadcast_to,
     "sum_to_size": shape.sum_to_size,
+    # softmax
+    "softmax": softmax.softmax,
+    "log_softmax": softmax.log_softmax,
     # special
     "erf": special.erf,
     "erfc": special.erfc,

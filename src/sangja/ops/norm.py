@@ -18,6 +18,7 @@ import numpy as np
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.engine import Primitive, Tensor, apply, no_grad
 from sangja.ops.arguments import as_tensor
+from sangja.ops.pool import WindowSum
 from sangja.ops.reduce import Mean
 from sangja.ops.shape import reshape
 
@@ -292,3 +293,23 @@ def instance_norm(
     b = along_channels(bias, x, "bias", "instance_norm")
     dims = tuple(range(2, x.ndim))
     return batch_statistics_norm(x, running_mean, running_var, w, b, dims, momentum, eps)
+
+
+def local_response_norm(
+    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """z = x / (k + α · mean of x² over the `size` channels around)^β; (N, C, …) → the same.
+
+    Source: Krizhevsky, Sutskever and Hinton, 2012.
+    """
+    x = as_tensor(input)
+    if x.ndim < 3:
+        raise ShapeError(
+            f"local_response_norm: Expected 3D or higher dimensionality input (N, C, …) (got {x.ndim} dimensions)"
+        )
+    if not x.array.size:
+        return x
+    around = apply(
+        WindowSum, x * x, dim=1, windows=x.shape[1], kernel=size, stride=1, padding=size // 2
+    )
+    return x / (around * (alpha / size) + k) ** beta  # type: ignore[no-any-return]

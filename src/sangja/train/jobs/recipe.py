@@ -79,8 +79,9 @@ class Run:
             MissingFileError, DamagedFileError, ForeignFileError: the folder holds no usable run.
             DataError: the data is not the same any more.
         """
+        data = read_settings(folder)
         try:
-            settings = Settings.from_json(read_settings(folder))
+            settings = Settings.from_json(data)
         except DamagedFileError as error:
             raise DamagedFileError(f"the run in {folder!r} cannot be resumed: {error}") from error
         if settings.data != DIGITS and tabular.file_digest(settings.data) != settings.data_sha256:
