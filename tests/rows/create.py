@@ -123,6 +123,10 @@ ROWS = [
         ],
     ),
     Row("Tensor.cuda", [], errors=[raises(RuntimeError, "sangja computes on the CPU", t(2))]),
+    # Their values are in tests/ops/test_views.py: a dtype is no tensor.
+    Row("can_cast", [], errors=[raises(TypeError, "'x' is not a dtype", "x", "x")]),
+    Row("promote_types", [], errors=[raises(TypeError, "'x' is not a dtype", "x", "x")]),
+    Row("result_type", [], dtypes=("float32",)),
     Row("clone", [case(t(2, 3))]),
     Row("detach", [case(t(2, 3))]),
     Row("is_complex", [case(t(2))]),

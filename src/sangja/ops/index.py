@@ -312,6 +312,8 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     """x[index] = value, broadcast and converted to the dtype of x."""
     items = index if index.__class__ is tuple else (index,)
     plain = plain_index(items)
+    indices: Any
+    places: tuple[int, ...]
     if plain is not None:
         basic, indices, places = plain, [], ()
     elif index.__class__ is Tensor and picks(index, input):
