@@ -9,7 +9,7 @@ import numpy as np
 
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.engine import Primitive, Tensor, apply, wrap
-from sangja.ops.activation import softmax
+from sangja.ops.softmax import softmax
 from sangja.ops.arguments import as_tensor
 from sangja.ops.comparison import logical_not
 from sangja.ops.dropout import dropout
