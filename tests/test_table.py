@@ -60,11 +60,14 @@ def call(module, path, case, arrays, make, method=None):
         return tensors[-1]
 
     args, kwargs = each_tensor(case, place)
-    kwargs = {
-        k: find(module, v[1:]) if isinstance(v, str) and v[:1] == "@" else v
-        for k, v in kwargs.items()
-    }
+    args = [constant(module, a) for a in args]
+    kwargs = {name: constant(module, value) for name, value in kwargs.items()}
     return find(module, path)(*args, **kwargs), tensors
+
+
+def constant(module, value):
+    """What "@float64" in a row means: that name in the module under test."""
+    return find(module, value[1:]) if isinstance(value, str) and value[:1] == "@" else value
 
 
 def ours(spec, array, grad=False):
@@ -197,6 +200,9 @@ def test_layout_of_inputs_does_not_matter_and_they_stay_untouched(row: Row):
             view = padded[(*(slice(None, None, 2) for _ in array.shape), ...)]
             view[...] = array
             return view
+
+        def fortran(array):
+            return np.array(array, order="F")
 
         def read_only(array):
             array = np.array(array)

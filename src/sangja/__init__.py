@@ -1,6 +1,6 @@
 """sangja (상자, box): deep learning in boxes made of glass. PyTorch's vocabulary and numbers on NumPy."""
 
-from sangja import autograd, cuda, linalg, nn, optim, random, special
+from sangja import autograd, cuda, linalg, nn, optim, random, return_types, special
 from sangja.backend.generator import default_generator
 from sangja.core.device import (
     Device as device,
@@ -179,6 +179,7 @@ from sangja.ops.exponential import (
     square,
     xlogy,
 )
+from sangja.ops.extreme import amax, amin, aminmax, argmax, argmin, max, median, min, nanmedian
 from sangja.ops.join import (
     block_diag,
     cartesian_prod,
@@ -242,7 +243,21 @@ from sangja.ops.random import (
     seed,
     set_rng_state,
 )
-from sangja.ops.reduce import mean, sum
+from sangja.ops.reduce import (
+    all,
+    any,
+    count_nonzero,
+    logsumexp,
+    mean,
+    nanmean,
+    nansum,
+    prod,
+    std,
+    std_mean,
+    sum,
+    var,
+    var_mean,
+)
 from sangja.ops.rounding import (
     ceil,
     copysign,
@@ -254,6 +269,7 @@ from sangja.ops.rounding import (
     trunc,
     trunc as fix,
 )
+from sangja.ops.scan import cummax, cummin, cumprod, cumsum, logcumsumexp
 from sangja.ops.scatter import (
     diagonal_scatter,
     index_add,
@@ -291,6 +307,19 @@ from sangja.ops.shape import (
 )
 from sangja.ops.similarity import cosine_similarity, pairwise_distance
 from sangja.ops.softmax import log_softmax, softmax
+from sangja.ops.sort import (
+    argsort,
+    bincount,
+    bucketize,
+    histc,
+    kthvalue,
+    msort,
+    searchsorted,
+    sort,
+    topk,
+    unique,
+    unique_consecutive,
+)
 from sangja.ops.special import digamma, erf, erfc, erfinv, lgamma, logit, polygamma
 from sangja.ops.split import (
     chunk,

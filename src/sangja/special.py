@@ -7,6 +7,7 @@ from sangja.ops.exponential import (
     log1p,
     xlogy,
 )
+from sangja.ops.reduce import logsumexp
 from sangja.ops.rounding import (
     round,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "log1p",
     "log_softmax",
     "logit",
+    "logsumexp",
     "polygamma",
     "psi",
     "round",

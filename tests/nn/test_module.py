@@ -34,14 +34,8 @@ class Net(nn.Module):
 def test_members_by_path():
     net = Net()
     names = [name for name, _ in net.named_parameters()]
-    assert names == [
-        "features.0.weight",
-        "features.0.bias",
-        "features.2.weight",
-        "features.2.bias",
-        "head.weight",
-        "head.bias",
-    ]
+    layers = ("features.0", "features.2", "head")
+    assert names == [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")]
     assert [name for name, _ in net.named_buffers()] == ["mean", "scratch"]
     assert [name for name, _ in net.named_children()] == ["features", "head"]
     assert len(list(net.modules())) == 6

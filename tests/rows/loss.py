@@ -30,14 +30,23 @@ def classes(name: str):
             case(X, LABELS),
             case(X, IGNORED, weight=WEIGHT),
             case(X, LABELS, reduction="none"),
-            case(t(3), t(dtype="int64", low=0, high=3, grad=False)),
-            case(t(2, 3, 4), t(2, 4, dtype="int64", low=0, high=3, grad=False), weight=WEIGHT, reduction="sum"),
-            case(X, IGNORED, ignore_index=2),
-        ][:5],
+            case(
+                t(2, 3, 4),
+                t(2, 4, dtype="int64", low=0, high=3, grad=False),
+                weight=WEIGHT,
+                reduction="sum",
+            ),
+            case(X, LABELS, ignore_index=2),
+        ],
         errors=[
             raises(OutOfRangeError, f"{name}: Target 3 is out of bounds: at row 2", X, WRONG),
             raises(OutOfRangeError, "labels go from 0 to 2", X, IGNORED, ignore_index=1),
-            raises(ShapeError, "needs a target [4] of class indices", X, t(5, dtype="int64", low=0, grad=False)),
+            raises(
+                ShapeError,
+                "needs a target [4] of class indices",
+                X,
+                t(5, dtype="int64", low=0, grad=False),
+            ),
             raises(ShapeError, "weight tensor should be defined either for all 3", X, LABELS, t(4)),
         ],
         tolerance=4,
@@ -67,10 +76,18 @@ ROWS = [
     pointwise("multilabel_soft_margin_loss", y=t(4, 3, low=0, high=1, grad=False), weight=WEIGHT),
     Row(
         F + "binary_cross_entropy",
-        [case(PROBABILITY, t(4, 3, low=0, high=1)), case(PROBABILITY, PROBABILITY, t(3, grad=False), reduction="none")],
+        [
+            case(PROBABILITY, t(4, 3, low=0, high=1)),
+            case(PROBABILITY, PROBABILITY, t(3, grad=False), reduction="none"),
+        ],
         tolerance=4,
         errors=[
-            raises(RuntimeError, "all elements of input should be between 0 and 1", t(1, values=[1.5]), t(1, low=0)),
+            raises(
+                RuntimeError,
+                "all elements of input should be between 0 and 1",
+                t(1, values=[1.5]),
+                t(1, low=0),
+            ),
             raises(ArgumentError, "must be the same as input size", PROBABILITY, t(4)),
         ],
     ),
@@ -129,24 +146,40 @@ ROWS = [
         [case(X, LABELS), case(X, LABELS, p=2, margin=0.5, weight=WEIGHT, reduction="none")],
         order=1,
         errors=[
-            raises(OutOfRangeError, "multi_margin_loss: Target 3 is out of bounds: at row 2", X, WRONG),
+            raises(
+                OutOfRangeError, "multi_margin_loss: Target 3 is out of bounds: at row 2", X, WRONG
+            ),
             raises(ArgumentError, "only p == 1 and p == 2 supported", X, LABELS, p=3),
         ],
     ),
     Row(
         F + "multilabel_margin_loss",
         [
-            case(X, t(4, 3, dtype="int64", grad=False, values=[[0, -1, 2], [1, 2, -1], [-1, 0, 0], [2, -1, -1]])),
+            case(
+                X,
+                t(
+                    4,
+                    3,
+                    dtype="int64",
+                    grad=False,
+                    values=[[0, -1, 2], [1, 2, -1], [-1, 0, 0], [2, -1, -1]],
+                ),
+            ),
         ],
         order=1,
-        errors=[raises(ShapeError, "inconsistent target size", X, t(4, 2, dtype="int64", grad=False))],
+        errors=[
+            raises(ShapeError, "inconsistent target size", X, t(4, 2, dtype="int64", grad=False))
+        ],
     ),
     Row(
         F + "ctc_loss",
         [
             case(
-                t(6, 2, 4, low=-3, high=-0.5), t(2, 3, dtype="int64", low=1, high=4, grad=False),
-                (6, 5), (3, 1), reduction=r,
+                t(6, 2, 4, low=-3, high=-0.5),
+                t(2, 3, dtype="int64", low=1, high=4, grad=False),
+                (6, 5),
+                (3, 1),
+                reduction=r,
             )
             for r in ("mean", "sum", "none")
         ],
@@ -154,12 +187,20 @@ ROWS = [
         tolerance=10,
         errors=[
             raises(
-                ShapeError, "Expected input_lengths to have value at most 6",
-                t(6, 1, 4), t(1, 3, dtype="int64", low=1, high=4, grad=False), (7,), (3,),
+                ShapeError,
+                "Expected input_lengths to have value at most 6",
+                t(6, 1, 4),
+                t(1, 3, dtype="int64", low=1, high=4, grad=False),
+                (7,),
+                (3,),
             ),
             raises(
-                OutOfRangeError, "target 4 at row 0, place 1 is no class",
-                t(6, 1, 4), t(1, 2, dtype="int64", grad=False, values=[[1, 4]]), (6,), (2,),
+                OutOfRangeError,
+                "target 4 at row 0, place 1 is no class",
+                t(6, 1, 4),
+                t(1, 2, dtype="int64", grad=False, values=[[1, 4]]),
+                (6,),
+                (2,),
             ),
         ],
     ),

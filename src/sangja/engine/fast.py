@@ -23,7 +23,7 @@ NO_STATIC: dict[str, Any] = {}
 def unary(primitive: type[Primitive], x: Any) -> Any:
     """`apply(primitive, x)`."""
     mode = MODE.get()
-    if x.__class__ is not Tensor or mode.watch is not None:
+    if (x.__class__ is not Tensor and not isinstance(x, Tensor)) or mode.watch is not None:
         return apply(primitive, x)
     array = x.array
     if primitive.floats and array.dtype.kind != "f":
@@ -58,7 +58,11 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
 def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
     """`apply(primitive, x, y)`."""
     mode = MODE.get()
-    if x.__class__ is not Tensor or y.__class__ is not Tensor or mode.watch is not None:
+    if (
+        (x.__class__ is not Tensor and not isinstance(x, Tensor))  # the first test is the cheaper
+        or (y.__class__ is not Tensor and not isinstance(y, Tensor))
+        or mode.watch is not None
+    ):
         if mode.watch is None:
             if y.__class__ is float or y.__class__ is int:
                 return with_number(primitive, x, y, x, 1)

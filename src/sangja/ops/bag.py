@@ -34,22 +34,22 @@ def bags_of(index: Tensor, offsets: Any, include_last_offset: bool) -> tuple[Arr
     if index.ndim == 2:
         if offsets is not None:
             raise ArgumentError(
-                "embedding_bag: if input is 2D, then offsets has to be None, as input is treated is a "
-                "mini-batch of fixed length sequences"
+                "embedding_bag: if input is 2D, then offsets has to be None, as input is treated "
+                "is a mini-batch of fixed length sequences"
             )
         return np.repeat(np.arange(index.shape[0]), index.shape[1]), index.shape[0]
     if index.ndim != 1 or offsets is None:
         raise ArgumentError(
-            f"embedding_bag: input has to be 1D with offsets, or 2D, but got Tensor of dimension {index.ndim}"
-            f"{' without offsets' if offsets is None else ''}"
+            "embedding_bag: input has to be 1D with offsets, or 2D, but got Tensor of dimension "
+            f"{index.ndim}{' without offsets' if offsets is None else ''}"
         )
     starts = as_tensor(offsets, "offsets").array
     if starts.ndim != 1:
         raise ArgumentError(f"embedding_bag: offsets has to be a 1D Tensor, got {starts.ndim}D")
     if starts.size and (starts[0] != 0 or starts[-1] > index.array.size):
         raise ArgumentError(
-            f"embedding_bag: offsets[0] has to be 0 and offsets[-1] can not be greater than input's length "
-            f"({index.array.size}), got {int(starts[0])} and {int(starts[-1])}"
+            "embedding_bag: offsets[0] has to be 0 and offsets[-1] can not be greater than "
+            f"input's length ({index.array.size}), got {int(starts[0])} and {int(starts[-1])}"
         )
     bags = len(starts) - 1 if include_last_offset else len(starts)
     ends = np.append(starts, index.array.size)[1 : bags + 1]
@@ -69,10 +69,12 @@ def embedding_bag(
     include_last_offset: bool = False,
     padding_idx: int | None = None,
 ) -> Tensor:
-    """Rows of `weight` (rows, features) picked by bags of indices, and their mean, sum or max per bag.
+    """Rows of `weight` (rows, features) picked by bags of indices, and their mean, sum or max per
+    bag.
 
-    Indices (B, n): B bags of n; or (n,) with `offsets` (B,) where each bag begins → (B, features). An empty bag
-    gives 0. `per_sample_weights` (with mode 'sum'): a factor per index. The row `padding_idx` counts nothing.
+    Indices (B, n): B bags of n; or (n,) with `offsets` (B,) where each bag begins → (B, features).
+    An empty bag gives 0. `per_sample_weights` (with mode 'sum'): a factor per index. The row
+    `padding_idx` counts nothing.
     """
     if mode not in ("sum", "mean", "max"):
         raise ArgumentError(f"embedding_bag: mode has to be one of sum, mean or max, got {mode!r}")
@@ -81,11 +83,13 @@ def embedding_bag(
     if per_sample_weights is not None:
         factors = as_tensor(per_sample_weights, "per_sample_weights")
         if mode != "sum":
-            raise ArgumentError("embedding_bag: per_sample_weights is only supported for mode='sum'")
+            raise ArgumentError(
+                "embedding_bag: per_sample_weights is only supported for mode='sum'"
+            )
         if factors.shape != index.shape:
             raise ShapeError(
-                f"embedding_bag: expected per_sample_weights {list(factors.shape)} to have the shape of the "
-                f"input {list(index.shape)}"
+                f"embedding_bag: expected per_sample_weights {list(factors.shape)} to have the "
+                f"shape of the input {list(index.shape)}"
             )
     picked = index.array.reshape(-1)[: len(bag)]
     rows = embedding(

@@ -1,4 +1,5 @@
-"""Images read at any places: spatial transformers (Jaderberg et al., 2015, arxiv.org/abs/1506.02025)."""
+"""Images read at any places: spatial transformers (Jaderberg et al., 2015,
+arxiv.org/abs/1506.02025)."""
 
 from __future__ import annotations
 
@@ -31,22 +32,32 @@ def grid_sample(
 ) -> Tensor:
     """The input at the places in `grid`: −1 is the left or top edge, 1 the right or bottom one.
 
-    (N, C, H, W) with a grid (N, H', W', 2) of (x, y) → (N, C, H', W'); or (N, C, D, H, W) with (N, D', H', W', 3).
-    Modes 'bilinear', 'nearest', and for images 'bicubic'. Outside the input are 'zeros', its 'border', or its
-    'reflection'. With `align_corners` ±1 are the centres of the corner pixels, else their outer edges.
+    (N, C, H, W) with a grid (N, H', W', 2) of (x, y) → (N, C, H', W'); or (N, C, D, H, W) with (N,
+    D', H', W', 3). Modes 'bilinear', 'nearest', and for images 'bicubic'. Outside the input are
+    'zeros', its 'border', or its 'reflection'. With `align_corners` ±1 are the centres of the
+    corner pixels, else their outer edges.
     """
     x, places = as_tensor(input), as_tensor(grid, "grid")
     dims = x.ndim - 2
-    if dims not in (2, 3) or places.ndim != x.ndim or places.shape[-1] != dims or x.shape[0] != places.shape[0]:
+    if (
+        dims not in (2, 3)
+        or places.ndim != x.ndim
+        or places.shape[-1] != dims
+        or x.shape[0] != places.shape[0]
+    ):
         raise ShapeError(
-            "grid_sample: expected an input (N, C, H, W) and a grid (N, H', W', 2), or (N, C, D, H, W) and "
-            f"(N, D', H', W', 3), with the same batch size, got {list(x.shape)} and {list(places.shape)}"
+            "grid_sample: expected an input (N, C, H, W) and a grid (N, H', W', 2), or (N, C, D, "
+            f"H, W) and (N, D', H', W', 3), with the same batch size, got {list(x.shape)} and "
+            f"{list(places.shape)}"
         )
     if 0 in x.shape[2:]:
-        raise ShapeError(f"grid_sample: expected input to have non-empty spatial dimensions, got {list(x.shape)}")
+        raise ShapeError(
+            f"grid_sample: expected input to have non-empty spatial dimensions, got {list(x.shape)}"
+        )
     if mode not in ("bilinear", "nearest", "bicubic") or (mode == "bicubic" and dims == 3):
         raise ArgumentError(
-            f"grid_sample: expected mode to be 'bilinear', 'nearest' or (4-D input only) 'bicubic', got {mode!r}"
+            "grid_sample: expected mode to be 'bilinear', 'nearest' or (4-D input only) "
+            f"'bicubic', got {mode!r}"
         )
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ArgumentError(
@@ -131,14 +142,15 @@ def pixels(x: Tensor, wanted: list[Array]) -> Tensor:
 def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Tensor:
     """A grid for `grid_sample`: every place of an output of `size` under the affine map θ.
 
-    θ (N, 2, 3) with size (N, C, H, W) → (N, H, W, 2); θ (N, 3, 4) with (N, C, D, H, W) → (N, D, H, W, 3).
+    θ (N, 2, 3) with size (N, C, H, W) → (N, H, W, 2); θ (N, 3, 4) with (N, C, D, H, W) → (N, D, H,
+    W, 3).
     """
     t = as_tensor(theta, "theta")
     dims = len(size) - 2
     if dims not in (2, 3) or t.shape != (size[0], dims, dims + 1):
         raise ShapeError(
-            f"affine_grid: expected theta (N, 2, 3) with size (N, C, H, W), or (N, 3, 4) with (N, C, D, H, W), "
-            f"got {list(t.shape)} and {list(size)}"
+            "affine_grid: expected theta (N, 2, 3) with size (N, C, H, W), or (N, 3, 4) with (N, "
+            f"C, D, H, W), got {list(t.shape)} and {list(size)}"
         )
     axes = []
     for n in size[2:]:
