@@ -143,7 +143,7 @@ def multi_head_attention_forward(
             "Need attn_mask if specifying the is_causal hint: e.g. a bool mask, True above the "
             "diagonal"
         )
-    weights = (q_proj_weight, k_proj_weight, v_proj_weight)
+    weights: tuple[Any, ...] = (q_proj_weight, k_proj_weight, v_proj_weight)
     if not use_separate_proj_weight:
         weights = split_rows(in_proj_weight, 3)
     biases = (None,) * 3 if in_proj_bias is None else split_rows(in_proj_bias, 3)

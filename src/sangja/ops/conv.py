@@ -57,7 +57,8 @@ class Geometry:
         """The columns (groups, C/groups · K, N · windows) of images (N, C, …)."""
         x = x.swapaxes(0, 1)
         for k, out, into in self.taps:
-            columns[(slice(None), *k, slice(None), *out)] = x[(slice(None), slice(None), *into)]
+            place: Any = (slice(None), *k, slice(None), *out)
+            columns[place] = x[(slice(None), slice(None), *into)]
         return columns.reshape(
             self.groups, columns.shape[0] // self.groups * math.prod(self.kernel), -1
         )
@@ -68,7 +69,8 @@ class Geometry:
         columns = columns.reshape(channels, *self.kernel, images, *self.windows)
         z = z.swapaxes(0, 1)
         for k, out, into in self.taps:
-            z[(slice(None), slice(None), *into)] += columns[(slice(None), *k, slice(None), *out)]
+            place: Any = (slice(None), *k, slice(None), *out)
+            z[(slice(None), slice(None), *into)] += columns[place]
 
     def rows(self, g: Array) -> Array:
         """Results (N, O, windows) as (groups, O/groups, N · windows)."""

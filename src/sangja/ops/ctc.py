@@ -99,7 +99,7 @@ class CTCGradient(Primitive):
             steps, size = int(input_lengths[n]), 2 * int(target_lengths[n]) + 1
             if not steps or (zero_infinity and xp.isinf(loss[n])):
                 continue
-            # backwards in time and label the recursion is the same, with the reversed target's jumps
+            # backwards the recursion is the same, with the jumps of the reversed target
             back, reverse = scores[:steps, n : n + 1, :size][::-1, :, ::-1], labels[n, :size][::-1]
             leaps = xp.zeros((1, size), bool)
             leaps[0, 2:] = (reverse[2:] != blank) & (reverse[2:] != reverse[:-2])

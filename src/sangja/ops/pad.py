@@ -12,7 +12,7 @@ from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.along import take_along
 from sangja.ops.arguments import as_tensor
 
-NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+NUMPY_MODES: dict[str, Any] = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 class ConstantPad(Primitive):

@@ -148,9 +148,8 @@ def positions(
     dtype: Any,
 ) -> tuple[Array, Array]:
     """Which inputs make each output, and with what weights: two arrays (taps, outputs)."""
-    step = (size - 1) / max(count - 1, 1) if align_corners else ratio(size, count, factor)
-    o = np.arange(count, dtype=dtype)
-    step = np.asarray(step, dtype)
+    exact = (size - 1) / max(count - 1, 1) if align_corners else ratio(size, count, factor)
+    o, step = np.arange(count, dtype=dtype), np.asarray(exact, dtype)
     if antialias:
         return antialiased(size, o, step, bicubic)
     place = (
