@@ -63,7 +63,8 @@ def our_normals(words):
 
 
 def exhaustive(stop):
-    """How many of the radii, cosines and sines of the first `stop` uniforms differ from PyTorch's."""
+    """How many of the radii, cosines and sines of the first `stop` uniforms differ from
+    PyTorch's."""
     different = 0
     for start in range(0, stop, 2**18):
         every = np.arange(start, min(start + 2**18, stop), dtype=np.uint32).reshape(-1, 8)

@@ -267,7 +267,8 @@ def test_bad_arguments_are_refused_by_name(row: Row, refused):
 
 
 def public_operations():
-    """Every function of `sangja.ops` that is offered under sangja, its functional, linalg or special."""
+    """Every function of `sangja.ops` that is offered under sangja, its functional, linalg or
+    special."""
     spaces = {"": sangja, "nn.functional.": sangja.nn.functional, "linalg.": sangja.linalg}
     spaces["special."] = sangja.special
     for prefix, space in spaces.items():

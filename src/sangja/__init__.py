@@ -1,4 +1,5 @@
-"""sangja (상자, box): deep learning in boxes made of glass. PyTorch's vocabulary and numbers on NumPy."""
+"""sangja (상자, box): deep learning in boxes made of glass. PyTorch's vocabulary and numbers on
+NumPy."""
 
 from sangja import autograd, cuda, linalg, nn, optim, random, return_types, special
 from sangja.backend.generator import default_generator

@@ -1,4 +1,5 @@
-"""Views share memory, by PyTorch's rules: what `view` refuses, writes through views, shapes in place."""
+"""Views share memory, by PyTorch's rules: what `view` refuses, writes through views, shapes in
+place."""
 
 import numpy as np
 import pytest

@@ -214,7 +214,8 @@ def apply_and_pick(index: int, primitive: type[Primitive], x: Any, **static: Any
 
 def link_view(z: Tensor, x: Any, look: Any, *given: Any) -> None:
     """If `z` looks into the memory of `x`, note it: they share a version, and writes through one
-    are seen in the other's history. `look` with what is `given` (static arguments last) finds it."""
+    are seen in the other's history. `look` with what is `given` (static arguments last) finds
+    it."""
     if not isinstance(x, Tensor):
         return
     owner = x.array.base if isinstance(x.array.base, ndarray) else x.array

@@ -1,8 +1,8 @@
 """Reverse: from a result back to the leaves, each operation once, without recursion.
 
-A node is ready when every operation that used its result has sent its gradient (pending counts). All
-bookkeeping lives in local dictionaries, and leaves receive their sums at the very end: an exception
-or Ctrl-C on the way leaves every `.grad` as it was.
+A node is ready when every operation that used its result has sent its gradient (pending counts).
+All bookkeeping lives in local dictionaries, and leaves receive their sums at the very end: an
+exception or Ctrl-C on the way leaves every `.grad` as it was.
 """
 
 from __future__ import annotations
@@ -266,8 +266,8 @@ def backward(
 ) -> None:
     """Add to the `.grad` of every leaf the derivative of the given tensors.
 
-    d(leaf) = Σᵢ (∂tensorᵢ/∂leaf)ᵀ · grad_tensorᵢ; a scalar needs no `grad_tensor`. With `inputs` only
-    those tensors receive a gradient. Raises `GradientError` for a tensor without history and
+    d(leaf) = Σᵢ (∂tensorᵢ/∂leaf)ᵀ · grad_tensorᵢ; a scalar needs no `grad_tensor`. With `inputs`
+    only those tensors receive a gradient. Raises `GradientError` for a tensor without history and
     `FreedGraphError` at a second time through the same graph unless `retain_graph=True`.
     """
     outputs = as_tuple(tensors)
@@ -306,7 +306,8 @@ def retained_by(node: Node) -> Tensor | None:
 
 
 def accumulate(tensor: Tensor, d: Any) -> None:
-    """`tensor.grad += d`, in place once there is one (as PyTorch, so that references stay valid)."""
+    """`tensor.grad += d`, in place once there is one (as PyTorch, so that references stay
+    valid)."""
     known: Any = tensor._grad
     if isinstance(d, Tensor):
         tensor._grad = d if known is None else known + d
@@ -366,8 +367,8 @@ def grad(
 def run_guarded(
     roots: Sequence[Any], seeds: Sequence[Any], keep: bool, create_graph: bool, targets: Any
 ) -> dict[Any, Any]:
-    """`run` in the right mode: recorded with `create_graph`, otherwise on bare arrays. Under a watch
-    the rules see tensors too, so that it sees every operation of theirs."""
+    """`run` in the right mode: recorded with `create_graph`, otherwise on bare arrays. Under a
+    watch the rules see tensors too, so that it sees every operation of theirs."""
     watched = MODE.get().watch is not None
     if watched and not create_graph:
         seeds = [s if isinstance(s, Tensor) else wrap(s) for s in seeds]

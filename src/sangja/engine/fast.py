@@ -1,9 +1,9 @@
 """Short cuts of `apply` for the two shapes of operation that programs on small tensors are made of.
 
-`unary` and `binary` do what `apply` does, without loops and argument packing, when the inputs are tensors
-of one dtype, or such a tensor and a Python number, and there are no static arguments; in every other case
-they call it. They take a recorded
-8×8 operation from 1.8 to 1.2 µs (`benchmarks/chain.py`); a test holds them against `apply`.
+`unary` and `binary` do what `apply` does, without loops and argument packing, when the inputs are
+tensors of one dtype, or such a tensor and a Python number, and there are no static arguments; in
+every other case they call it. They take a recorded 8×8 operation from 1.8 to 1.2 µs
+(`benchmarks/chain.py`); a test holds them against `apply`.
 """
 
 from __future__ import annotations
