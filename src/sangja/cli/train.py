@@ -46,7 +46,7 @@ def command(
     of its own. Ctrl-C keeps all that was learnt; --resume goes on with it.
     """
     log = Log(_say_nothing if quiet else click.echo)
-    chosen = {
+    chosen: dict[str, object] = {
         "--target": target, "--task": task, "--model": model, "--epochs": epochs,
         "--batch-size": batch_size, "--lr": lr, "--seed": seed, "--out": out,
     }  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sangja.backend.blas import matrix_threads
 from sangja.core.version import __version__
 
 
@@ -43,12 +44,8 @@ def cores() -> int:
 
 
 def threads() -> int:
-    """How many threads NumPy's matrix products may use."""
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        value = os.environ.get(name, "")
-        if value.isdigit() and int(value):
-            return min(int(value), cores())
-    return cores()
+    """How many threads NumPy's matrix products use now."""
+    return matrix_threads() or cores()
 
 
 def memory_bytes() -> int | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.blas import few_matrix_threads
 from sangja.backend.generator import default_generator
 from sangja.core.errors import DamagedFileError, DataError
 from sangja.core.settings import settings as global_settings
@@ -99,13 +100,19 @@ class Run:
         return os.path.isfile(os.path.join(self.folder, REPORT))
 
     def go(self) -> Outcome:
-        """Train, test, and write model, metrics and report.
+        """Train, test, and write model, metrics and report; all in one thread.
+
+        The matrices of these jobs are so small that more threads would wait for each other.
 
         Raises:
             KeyboardInterrupt: Ctrl-C; a checkpoint holds all of it.
             AnomalyError: the loss became NaN or infinite.
             SaveError: the system refuses to write.
         """
+        with few_matrix_threads(1):
+            return self._go()
+
+    def _go(self) -> Outcome:
         job = self.job
         default_generator.manual_seed(job.settings.seed)
         model = job.recipe.build()
