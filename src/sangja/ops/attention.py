@@ -9,7 +9,6 @@ import numpy as np
 
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.engine import Primitive, Tensor, apply, wrap
-from sangja.ops.softmax import softmax
 from sangja.ops.arguments import as_tensor
 from sangja.ops.comparison import logical_not
 from sangja.ops.dropout import dropout
@@ -19,6 +18,7 @@ from sangja.ops.linalg import matmul
 from sangja.ops.pad import pad
 from sangja.ops.reduce import mean, sum as total
 from sangja.ops.shape import permute, reshape, transpose
+from sangja.ops.softmax import softmax
 
 
 class MaskedSoftmax(Primitive):
