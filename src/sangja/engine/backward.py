@@ -22,6 +22,7 @@ from sangja.core.errors import (
     InplaceError,
     ShapeError,
 )
+from sangja.engine.apply import remember_pick
 from sangja.engine.mode import MODE, ModeGuard
 from sangja.engine.structure import fit
 from sangja.engine.tensor import NOTHING, SEVERAL, Node, Tensor, node_of, wrap
@@ -198,7 +199,11 @@ def result_tensor(node: Node, array: Any) -> Any:
     """The kept result as a tensor with its history, made anew: a node that held its own output
     would be a reference cycle."""
     if isinstance(array, tuple):
-        return tuple(wrap(a) for a in array)
+        whole = result_tensor(node, np.empty(0))
+        results = tuple(wrap(a) for a in array)
+        for index, result in enumerate(results):
+            remember_pick(whole, index, result)
+        return results
     z: Tensor = wrap(array)
     z._node = node
     z._requires_grad = True
