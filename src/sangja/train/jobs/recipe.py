@@ -141,7 +141,7 @@ class Run:
     def introduce(self, layers: list[LayerRow]) -> None:
         """Say what is about to happen."""
         job, settings, log = self.job, self.job.settings, self.log
-        log(f"Data: {job.title}")
+        log(f"Data: {job.name}")
         for line in self.data_lines():
             log(f"  {line}")
         parameters = sum(layer.parameters for layer in layers)
