@@ -1,4 +1,5 @@
-"""Overhead per operation: 60 operations on 8×8 tensors, forward and backward, beside PyTorch eager."""
+"""Overhead per operation: 60 operations on 8×8 tensors, forward and backward, beside PyTorch
+eager."""
 
 import numpy as np
 import torch

@@ -1,4 +1,5 @@
-"""A training step of an MLP 784-100-10, batch 64, SGD with momentum, eager, beside PyTorch eager."""
+"""A training step of an MLP 784-100-10, batch 64, SGD with momentum, eager, beside PyTorch
+eager."""
 
 import numpy as np
 import torch

@@ -1,4 +1,5 @@
-"""Two programs timed in turn in one process, A B A B …: on a noisy machine only their ratio counts."""
+"""Two programs timed in turn in one process, A B A B …: on a noisy machine only their ratio
+counts."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """One row per public operation; `test_table.py` draws its tests from here.
 
 A row says with which arguments an operation is called, and optionally what NumPy or SciPy says it
-computes, special values, and the exact errors. The oracle is PyTorch where it is installed, else the
-reference, and finite differences for every derivative; never our own output.
+computes, special values, and the exact errors. The oracle is PyTorch where it is installed, else
+the reference, and finite differences for every derivative; never our own output.
 """
 
 from __future__ import annotations
@@ -78,9 +78,10 @@ def raises(error: type[Exception], text: str, *args: Any, **kwargs: Any) -> Rais
 
 @dataclass(frozen=True)
 class Row:
-    """`name`: dotted path below `sangja` (and below `torch`, unless `torch_name` differs; "" if PyTorch
-    has none). `reference`: the same on arrays, from NumPy or SciPy. `dtypes`: those to compute in, the
-    floats among them with derivatives. `elementwise`: also 0-d, empty and broadcast shapes are tried.
+    """`name`: dotted path below `sangja` (and below `torch`, unless `torch_name` differs; "" if
+    PyTorch has none). `reference`: the same on arrays, from NumPy or SciPy. `dtypes`: those to
+    compute in, the floats among them with derivatives. `elementwise`: also 0-d, empty and broadcast
+    shapes are tried.
     `special`: values at which result, first and second derivative must equal PyTorch's.
     `order`: how many derivatives are checked. `rtol`, `atol`: in units of PyTorch's `assert_close`
     defaults for the dtype."""

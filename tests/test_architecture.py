@@ -1,4 +1,5 @@
-"""The house of six ranks: imports go down only, siblings do not know each other, and nothing hides."""
+"""The house of six ranks: imports go down only, siblings do not know each other, and nothing
+hides."""
 
 import ast
 import graphlib

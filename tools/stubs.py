@@ -1,4 +1,5 @@
-"""Writes `src/sangja/engine/operations.pyi`, the types of Tensor's methods, from the table that binds them.
+"""Writes `src/sangja/engine/operations.pyi`, the types of Tensor's methods, from the table that
+binds them.
 
     python tools/stubs.py
 """

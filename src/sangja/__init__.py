@@ -1,6 +1,7 @@
-"""sangja (상자, box): deep learning in boxes made of glass. PyTorch's vocabulary and numbers on NumPy."""
+"""sangja (상자, box): deep learning in boxes made of glass. PyTorch's vocabulary and numbers on
+NumPy."""
 
-from sangja import autograd, cuda, linalg, nn, optim, random, special
+from sangja import autograd, cuda, linalg, nn, optim, random, return_types, special
 from sangja.backend.generator import default_generator
 from sangja.core.device import (
     Device as device,
@@ -47,7 +48,7 @@ from sangja.engine import (
     set_grad_enabled,
 )
 from sangja.ops import methods as _methods
-from sangja.ops.activation import celu, log_softmax, prelu, relu, selu, sigmoid, softmax, threshold
+from sangja.ops.activation import celu, prelu, relu, rrelu, selu, sigmoid, threshold
 from sangja.ops.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
 from sangja.ops.arrange import flip, fliplr, flipud, roll, rot90
 from sangja.ops.bitwise import (
@@ -179,6 +180,7 @@ from sangja.ops.exponential import (
     square,
     xlogy,
 )
+from sangja.ops.extreme import amax, amin, aminmax, argmax, argmin, max, median, min, nanmedian
 from sangja.ops.join import (
     block_diag,
     cartesian_prod,
@@ -189,6 +191,7 @@ from sangja.ops.join import (
     concatenate,
     dstack,
     hstack,
+    kron,
     meshgrid,
     repeat_interleave,
     row_stack,
@@ -196,6 +199,7 @@ from sangja.ops.join import (
     tile,
     vstack,
 )
+from sangja.ops.layers import bilinear
 from sangja.ops.linalg import matmul
 from sangja.ops.margin import (
     cosine_embedding_loss,
@@ -240,7 +244,21 @@ from sangja.ops.random import (
     seed,
     set_rng_state,
 )
-from sangja.ops.reduce import mean, sum
+from sangja.ops.reduce import (
+    all,
+    any,
+    count_nonzero,
+    logsumexp,
+    mean,
+    nanmean,
+    nansum,
+    prod,
+    std,
+    std_mean,
+    sum,
+    var,
+    var_mean,
+)
 from sangja.ops.rounding import (
     ceil,
     copysign,
@@ -252,6 +270,7 @@ from sangja.ops.rounding import (
     trunc,
     trunc as fix,
 )
+from sangja.ops.scan import cummax, cummin, cumprod, cumsum, logcumsumexp
 from sangja.ops.scatter import (
     diagonal_scatter,
     index_add,
@@ -288,6 +307,20 @@ from sangja.ops.shape import (
     unsqueeze,
 )
 from sangja.ops.similarity import cosine_similarity, pairwise_distance
+from sangja.ops.softmax import log_softmax, softmax
+from sangja.ops.sort import (
+    argsort,
+    bincount,
+    bucketize,
+    histc,
+    kthvalue,
+    msort,
+    searchsorted,
+    sort,
+    topk,
+    unique,
+    unique_consecutive,
+)
 from sangja.ops.special import digamma, erf, erfc, erfinv, lgamma, logit, polygamma
 from sangja.ops.split import (
     chunk,

@@ -1,19 +1,17 @@
 """`sangja.special`: special functions, under PyTorch's names."""
 
-from sangja.ops.activation import (
-    log_softmax,
-    sigmoid as expit,
-    softmax,
-)
+from sangja.ops.activation import sigmoid as expit
 from sangja.ops.exponential import (
     exp2,
     expm1,
     log1p,
     xlogy,
 )
+from sangja.ops.reduce import logsumexp
 from sangja.ops.rounding import (
     round,
 )
+from sangja.ops.softmax import log_softmax, softmax
 from sangja.ops.special import (
     digamma,
     digamma as psi,
@@ -40,6 +38,7 @@ __all__ = [
     "log1p",
     "log_softmax",
     "logit",
+    "logsumexp",
     "polygamma",
     "psi",
     "round",

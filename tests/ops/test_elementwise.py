@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import sangja
+from sangja.backend.generator import default_generator
 
 torch = pytest.importorskip("torch")
 
@@ -14,6 +15,12 @@ ARITHMETIC = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow"]
 BITS = ["and_", "or_", "xor", "lshift", "rshift"]
 COMPARISONS = ["eq", "ne", "lt", "le", "gt", "ge"]
 NUMBERS = [True, 2, 1.5]
+FLOATING = [
+    "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "deg2rad", "digamma",
+    "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "lgamma", "log", "log10", "log1p",
+    "log2", "logit", "rad2deg", "reciprocal", "rsqrt", "sigmoid", "sin", "sinc", "sinh",
+    "sqrt", "tan", "tanh",
+]  # fmt: skip
 
 
 def pair(dtype, values=(1, 2, 3)):
@@ -84,9 +91,7 @@ def test_unary_operators(name, dtype):
 
 @pytest.mark.parametrize(
     "name",
-    ["acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "deg2rad", "digamma", "erf"]
-    + ["erfc", "erfinv", "exp", "exp2", "expm1", "lgamma", "log", "log10", "log1p", "log2", "logit"]
-    + ["rad2deg", "reciprocal", "rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt", "tan", "tanh"],
+    FLOATING,
 )
 def test_functions_of_integers_are_of_the_default_dtype(name):
     for dtype in ("bool", "int64"):
@@ -158,3 +163,17 @@ def test_relu_keeps_its_result_alone():
     z = sangja.relu(x)
     assert len(z.grad_fn.kept) == 1
     assert z.grad_fn.kept[0] is z.array
+
+
+def test_rrelu_draws_pytorchs_slopes_in_training():
+    values = np.linspace(-3, 3, 200, dtype=np.float32)
+    default_generator.manual_seed(7)
+    torch.manual_seed(7)
+    x = sangja.tensor(values, requires_grad=True)
+    a = torch.tensor(values, requires_grad=True)
+    z = sangja.nn.functional.rrelu(x, training=True)
+    e = torch.nn.functional.rrelu(a, training=True)
+    z.sum().backward()
+    e.sum().backward()
+    np.testing.assert_allclose(z.detach().numpy(), e.detach().numpy(), rtol=1e-6)
+    np.testing.assert_allclose(x.grad.numpy(), a.grad.numpy(), rtol=1e-6)

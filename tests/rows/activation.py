@@ -43,6 +43,12 @@ ROWS = [
     row("threshold", special=()),
     row("leaky_relu", case(t(2, 3), 0.2), special=(*KINKS, np.inf, np.nan)),
     row(
+        "rrelu",
+        case(t(2, 3), 0.2, 0.4),
+        special=(*KINKS, np.inf),
+        errors=[raises(RuntimeError, "lower bound should be less than", t(3), 0.4, 0.2)],
+    ),
+    row(
         "hardtanh",
         case(t(2, 3), -0.5, 0.7),
         special=KINKS,

@@ -63,7 +63,7 @@ class Generator(MersenneTwister):
     """A source of random numbers with PyTorch's CPU stream: the same seed gives the same numbers.
 
     >>> Generator(0).rand((3,)).tolist()
-    [0.4962565898895264, 0.7682217955589294, 0.08847743272781372]
+    [0.49625658988952637, 0.7682217955589294, 0.08847743272781372]
     """
 
     def rand(self, shape: Shape, dtype: DTypeLike = np.float32) -> Array:
@@ -120,9 +120,12 @@ class Generator(MersenneTwister):
             return self._normal(() if shape is None else shape, mean, std, kind, contiguous)
         shape = np.broadcast_shapes(np.shape(mean), np.shape(std))
         if np.ndim(std) == 0:
-            return np.add(self._normal(shape, 0.0, std, kind), np.asarray(mean, kind))
-        z = self._normal(shape, 0.0, 1.0, kind)
-        return np.add(z * np.asarray(std, kind), np.asarray(mean, kind))
+            scaled = self._normal(shape, 0.0, std, kind)
+        else:
+            scaled = self._normal(shape, 0.0, 1.0, kind)
+            scaled *= np.asarray(std, kind)
+        scaled += np.asarray(mean, kind)
+        return scaled
 
     def _normal(
         self, shape: Shape, mean: float, std: float, kind: np.dtype[Any], contiguous: bool = True
@@ -385,7 +388,8 @@ class Generator(MersenneTwister):
         if replacement and num_samples > 1:  # one sample is drawn without
             rows = w.reshape(-1, w.shape[-1])
             return np.stack([self._choices(row, num_samples) for row in rows]).reshape(shape)
-        chances = w / self.exponential(w.shape, 1.0, w.dtype)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            chances = w / self.exponential(w.shape, 1.0, w.dtype)
         if num_samples == 1:
             return np.asarray(np.argmax(chances, axis=-1, keepdims=True))
         return np.argsort(-chances, axis=-1, kind="stable")[..., :num_samples]

@@ -130,6 +130,6 @@ def check_multinomial(weights: Array, num_samples: int, replacement: bool) -> No
         "probability tensor contains either `inf`, `nan` or element < 0.",
     )
     require(
-        bool(np.all(weights.sum(-1) > 0)),
+        bool(np.all(weights.sum(-1, dtype=np.float64) > 0)),
         "invalid multinomial distribution (sum of probabilities <= 0).",
     )

@@ -1,5 +1,5 @@
-"""Where a tensor lives and how it lies in memory: PyTorch's words, of which the CPU and NumPy's strides
-are all there is."""
+"""Where a tensor lives and how it lies in memory: PyTorch's words, of which the CPU and NumPy's
+strides are all there is."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """What a number is: PyTorch's dtypes over NumPy's, and PyTorch's rule for mixing them.
 
 PyTorch sorts dtypes into categories, bool < integer < floating < complex. Operands are ranked too:
-tensors with dimensions come before 0-d tensors, and those before Python numbers. An operand of lower
-rank changes the result's dtype only when its category is higher. So `int64 tensor + 1.5` is float32
-(the default dtype, where NumPy says float64) and `float32 tensor + float64 0-d tensor` stays float32.
+tensors with dimensions come before 0-d tensors, and those before Python numbers. An operand of
+lower rank changes the result's dtype only when its category is higher. So `int64 tensor + 1.5` is
+float32 (the default dtype, where NumPy says float64) and `float32 tensor + float64 0-d tensor`
+stays float32.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class finfo:
         info = np.finfo(found)
         self.dtype = info.dtype.name
         self.bits = int(info.bits)
-        self.eps, self.resolution = float(info.eps), float(info.resolution)
+        self.eps, self.resolution = float(info.eps), 10.0**-info.precision
         self.max, self.min = float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.smallest_normal)
 
@@ -60,7 +60,7 @@ class iinfo:
         self.bits, self.max, self.min = int(info.bits), int(info.max), int(info.min)
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
 def get_default_dtype() -> DType:

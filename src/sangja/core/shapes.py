@@ -81,6 +81,8 @@ def check_sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def infer_shape(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     """The shape with its one -1 worked out from the number of elements."""
+    if math.prod(shape) == size and min(shape, default=0) >= 0:
+        return shape
     unknown = [i for i, n in enumerate(shape) if n == -1]
     known = math.prod(n for n in shape if n != -1)
     if len(unknown) > 1:

@@ -13,8 +13,8 @@ from sangja.engine import Tensor, wrap
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
-    """Tensors and arrays are stacked along a new first dimension, numbers become a tensor, strings stay a
-    list; tuples, lists, dicts and named tuples are gone into.
+    """Tensors and arrays are stacked along a new first dimension, numbers become a tensor, strings
+    stay a list; tuples, lists, dicts and named tuples are gone into.
 
     >>> default_collate([(1, "a"), (2, "b")])
     [tensor([1, 2]), ['a', 'b']]

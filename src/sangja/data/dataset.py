@@ -140,8 +140,9 @@ class StackDataset(Dataset[Any]):
 def random_split(
     dataset: Any, lengths: Sequence[int | float], generator: Generator | None = None
 ) -> list[Subset[Any]]:
-    """The data set cut at random into parts of the given lengths, or of the given fractions (that sum
-    to 1; what rounding leaves over goes to the first parts in turn). Equal to PyTorch's for a seed."""
+    """The data set cut at random into parts of the given lengths, or of the given fractions (that
+    sum to 1; what rounding leaves over goes to the first parts in turn). Equal to PyTorch's for a
+    seed."""
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         sizes = []
         for i, fraction in enumerate(lengths):

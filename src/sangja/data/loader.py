@@ -43,9 +43,10 @@ def get_worker_info() -> WorkerInfo | None:
 class DataLoader:
     """Goes through a data set in batches, once per `for`.
 
-    `num_workers` threads read ahead (0: none); batches come in the same order with any number. Arguments
-    and defaults are PyTorch's; with the same seed so is the order. `state_dict()` inside an epoch and
-    `load_state_dict()` before the next `for` go on exactly after the last batch that was given out.
+    `num_workers` threads read ahead (0: none); batches come in the same order with any number.
+    Arguments and defaults are PyTorch's; with the same seed so is the order. `state_dict()` inside
+    an epoch and `load_state_dict()` before the next `for` go on exactly after the last batch that
+    was given out.
 
     >>> import sangja
     >>> data = TensorDataset(sangja.arange(5))
@@ -204,7 +205,8 @@ class DataLoader:
             generator.set_state(getattr(state, "array", state))
 
     def state_dict(self) -> dict[str, Any]:
-        """How far this epoch is: the random states at its start, and the batches given out since."""
+        """How far this epoch is: the random states at its start, and the batches given out
+        since."""
         return {
             "epoch_start": [wrap(s.copy()) for s in self._epoch_start] if self._given else [],
             "given": self._given,

@@ -24,6 +24,7 @@ from sangja.engine.primitive import Primitive
 from sangja.engine.tensor import (
     NOTHING,
     RESULTS,
+    SEVERAL,
     Node,
     Tensor,
     View,
@@ -194,16 +195,21 @@ def remember_several(
             node.kept[len(node.plan.keep)] = arrays
         node.static = {**static, RESULTS: [(a.shape, a.dtype) for a in arrays]}
         for index, z in enumerate(results):
-            if dtypes.is_differentiable(z.array.dtype):
-                z._requires_grad = True
-                remember(Pick, 1, (whole,), {"index": index}, z)
-                z._node.targets = None  # type: ignore[union-attr]
+            remember_pick(whole, index, z)
     if primitive.views:
         for index, z in enumerate(results):
             link_view(z, inputs[0], apply_and_pick, index, primitive, static)
     if mode.watch is not None:
         mode.watch(primitive, inputs, static, results)
     return results
+
+
+def remember_pick(whole: Tensor, index: int, z: Tensor) -> None:
+    """Let `z` be the result number `index` of the operation that `whole` stands for."""
+    if dtypes.is_differentiable(z.array.dtype):
+        z._requires_grad = True
+        remember(Pick, 1, (whole,), {"index": index}, z)
+        z._node.targets = [SEVERAL]  # type: ignore[union-attr]
 
 
 def apply_and_pick(index: int, primitive: type[Primitive], x: Any, **static: Any) -> Any:
@@ -213,7 +219,8 @@ def apply_and_pick(index: int, primitive: type[Primitive], x: Any, **static: Any
 
 def link_view(z: Tensor, x: Any, look: Any, *given: Any) -> None:
     """If `z` looks into the memory of `x`, note it: they share a version, and writes through one
-    are seen in the other's history. `look` with what is `given` (static arguments last) finds it."""
+    are seen in the other's history. `look` with what is `given` (static arguments last) finds
+    it."""
     if not isinstance(x, Tensor):
         return
     owner = x.array.base if isinstance(x.array.base, ndarray) else x.array

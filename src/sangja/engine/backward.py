@@ -1,8 +1,8 @@
 """Reverse: from a result back to the leaves, each operation once, without recursion.
 
-A node is ready when every operation that used its result has sent its gradient (pending counts). All
-bookkeeping lives in local dictionaries, and leaves receive their sums at the very end: an exception
-or Ctrl-C on the way leaves every `.grad` as it was.
+A node is ready when every operation that used its result has sent its gradient (pending counts).
+All bookkeeping lives in local dictionaries, and leaves receive their sums at the very end: an
+exception or Ctrl-C on the way leaves every `.grad` as it was.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from sangja.core.errors import (
     InplaceError,
     ShapeError,
 )
-from sangja.engine.apply import Pick
+from sangja.engine.apply import remember_pick
 from sangja.engine.mode import MODE, ModeGuard
 from sangja.engine.structure import fit
-from sangja.engine.tensor import NOTHING, Node, Tensor, node_of, wrap
+from sangja.engine.tensor import NOTHING, SEVERAL, Node, Tensor, node_of, wrap
 
 ndarray = np.ndarray
 FITS: Any = repeat(None)  # gradients that need no undoing of broadcasting or promotion
@@ -64,34 +64,33 @@ def run(
             kept = values(node, kept, create_graph, keep)
         if plan.shared is not None:
             kept = shared_gradients(node, g, kept, create_graph)
-        for m, (rule, places), target in zip(node.edges, plan.rules, node.targets or FITS):
-            if not places:
+        for m, (rule, first, others), target in zip(node.edges, plan.rules, node.targets or FITS):
+            if first is None:
                 d = rule(g)
             elif rule is None:
-                d = kept[places[0]]
-            elif len(places) == 1:
-                d = rule(g, kept[places[0]])
+                d = kept[first]
+            elif others is None:
+                d = rule(g, kept[first])
             else:
-                d = rule(g, *[kept[i] for i in places])
+                d = rule(g, kept[first], *[kept[i] for i in others])
             if d is None:
                 if m.__class__ is Node:
                     pass_on(m, pending, grads, ready)
                 continue
-            if target is not None and (d.shape != target[0] or d.dtype is not target[1]):
-                d = fit(d, *target)
+            if target is not None:
+                if target is SEVERAL:
+                    d = collect(grads, m, node.static["index"], d)
+                elif d.shape != target[0] or d.dtype is not target[1]:
+                    d = fit(d, *target)
             if m.__class__ is not Node:
                 found[m] = found[m] + d if m in found else d
                 continue
-            if plan.primitive is Pick:
-                d = collect(grads, m, node.static["index"], d)
-            elif m in grads:
-                d = grads[m] + d
-            if pending[m] == 1:
-                ready.append((m, d))
-                grads.pop(m, None)
+            uses = pending[m]
+            if uses == 1:
+                ready.append((m, grads.pop(m) + d if m in grads else d))
             else:
-                pending[m] -= 1
-                grads[m] = d
+                pending[m] = uses - 1
+                grads[m] = grads[m] + d if m in grads else d
     return found
 
 
@@ -200,7 +199,11 @@ def result_tensor(node: Node, array: Any) -> Any:
     """The kept result as a tensor with its history, made anew: a node that held its own output
     would be a reference cycle."""
     if isinstance(array, tuple):
-        return tuple(wrap(a) for a in array)
+        whole = result_tensor(node, np.empty(0))
+        results = tuple(wrap(a) for a in array)
+        for index, result in enumerate(results):
+            remember_pick(whole, index, result)
+        return results
     z: Tensor = wrap(array)
     z._node = node
     z._requires_grad = True
@@ -231,7 +234,7 @@ def shared_gradients(node: Node, g: Any, kept: list[Any], create_graph: bool) ->
 
 def collect(grads: dict[Any, Any], node: Node, index: int, d: Any) -> list[Any]:
     """The gradients of an operation's several results so far, with that of one more."""
-    several: list[Any] = grads.get(node) or [None] * len(node.results)
+    several: list[Any] = grads.pop(node, None) or [None] * len(node.results)
     several[index] = d if several[index] is None else several[index] + d
     return several
 
@@ -268,8 +271,8 @@ def backward(
 ) -> None:
     """Add to the `.grad` of every leaf the derivative of the given tensors.
 
-    d(leaf) = Σᵢ (∂tensorᵢ/∂leaf)ᵀ · grad_tensorᵢ; a scalar needs no `grad_tensor`. With `inputs` only
-    those tensors receive a gradient. Raises `GradientError` for a tensor without history and
+    d(leaf) = Σᵢ (∂tensorᵢ/∂leaf)ᵀ · grad_tensorᵢ; a scalar needs no `grad_tensor`. With `inputs`
+    only those tensors receive a gradient. Raises `GradientError` for a tensor without history and
     `FreedGraphError` at a second time through the same graph unless `retain_graph=True`.
     """
     outputs = as_tuple(tensors)
@@ -308,7 +311,8 @@ def retained_by(node: Node) -> Tensor | None:
 
 
 def accumulate(tensor: Tensor, d: Any) -> None:
-    """`tensor.grad += d`, in place once there is one (as PyTorch, so that references stay valid)."""
+    """`tensor.grad += d`, in place once there is one (as PyTorch, so that references stay
+    valid)."""
     known: Any = tensor._grad
     if isinstance(d, Tensor):
         tensor._grad = d if known is None else known + d
@@ -368,8 +372,8 @@ def grad(
 def run_guarded(
     roots: Sequence[Any], seeds: Sequence[Any], keep: bool, create_graph: bool, targets: Any
 ) -> dict[Any, Any]:
-    """`run` in the right mode: recorded with `create_graph`, otherwise on bare arrays. Under a watch
-    the rules see tensors too, so that it sees every operation of theirs."""
+    """`run` in the right mode: recorded with `create_graph`, otherwise on bare arrays. Under a
+    watch the rules see tensors too, so that it sees every operation of theirs."""
     watched = MODE.get().watch is not None
     if watched and not create_graph:
         seeds = [s if isinstance(s, Tensor) else wrap(s) for s in seeds]

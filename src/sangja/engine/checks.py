@@ -2,8 +2,8 @@
 
     f'(x) ≈ (f(x + ε) − f(x − ε)) / 2ε,   error O(ε²) + O(rounding / ε)
 
-`numerical_diff` is that definition. `gradcheck` compares it with what `backward` computes, for every
-input and every output; `gradgradcheck` does so for the derivative of the derivative.
+`numerical_diff` is that definition. `gradcheck` compares it with what `backward` computes, for
+every input and every output; `gradgradcheck` does so for the derivative of the derivative.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class GradcheckError(GradientError):
 
 
 def numerical_diff(function: Callable[[Any], Any], x: Any, eps: float = 1e-4) -> Tensor:
-    """The derivative of `function` at `x` by central differences, for every element of `x` on its own:
-    ∂(Σ function(x))/∂xᵢ. Use float64: in float32 rounding leaves about three digits.
+    """The derivative of `function` at `x` by central differences, for every element of `x` on its
+    own: ∂(Σ function(x))/∂xᵢ. Use float64: in float32 rounding leaves about three digits.
 
     >>> import sangja
     >>> numerical_diff(lambda x: x * x, sangja.tensor(2.0, dtype=sangja.float64))
@@ -77,10 +77,10 @@ def gradcheck(
 ) -> bool:
     """Whether the derivatives of `func` agree with central differences.
 
-    `inputs`: a tensor or a tuple; those that require a gradient (float64, please) are checked. Compares
-    the Jacobian of every output element by element, |analytic − numerical| ≤ atol + rtol·|numerical|; in
-    `fast_mode` only uᵀJv for random u and v. Computes twice and compares to within `nondet_tol`. Raises
-    `GradcheckError`, or returns False with `raise_exception=False`.
+    `inputs`: a tensor or a tuple; those that require a gradient (float64, please) are checked.
+    Compares the Jacobian of every output element by element, |analytic − numerical| ≤ atol +
+    rtol·|numerical|; in `fast_mode` only uᵀJv for random u and v. Computes twice and compares to
+    within `nondet_tol`. Raises `GradcheckError`, or returns False with `raise_exception=False`.
     """
     args = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     wanted = [i for i, x in enumerate(args) if isinstance(x, Tensor) and x.requires_grad]

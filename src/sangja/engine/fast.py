@@ -1,9 +1,9 @@
 """Short cuts of `apply` for the two shapes of operation that programs on small tensors are made of.
 
-`unary` and `binary` do what `apply` does, without loops and argument packing, when the inputs are tensors
-of one dtype, or such a tensor and a Python number, and there are no static arguments; in every other case
-they call it. They take a recorded
-8×8 operation from 1.8 to 1.2 µs (`benchmarks/chain.py`); a test holds them against `apply`.
+`unary` and `binary` do what `apply` does, without loops and argument packing, when the inputs are
+tensors of one dtype, or such a tensor and a Python number, and there are no static arguments; in
+every other case they call it. They take a recorded 8×8 operation from 1.8 to 1.2 µs
+(`benchmarks/chain.py`); a test holds them against `apply`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NO_STATIC: dict[str, Any] = {}
 def unary(primitive: type[Primitive], x: Any) -> Any:
     """`apply(primitive, x)`."""
     mode = MODE.get()
-    if x.__class__ is not Tensor or mode.watch is not None:
+    if (x.__class__ is not Tensor and not isinstance(x, Tensor)) or mode.watch is not None:
         return apply(primitive, x)
     array = x.array
     if primitive.floats and array.dtype.kind != "f":
@@ -58,7 +58,11 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
 def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
     """`apply(primitive, x, y)`."""
     mode = MODE.get()
-    if x.__class__ is not Tensor or y.__class__ is not Tensor or mode.watch is not None:
+    if (
+        (x.__class__ is not Tensor and not isinstance(x, Tensor))  # the first test is the cheaper
+        or (y.__class__ is not Tensor and not isinstance(y, Tensor))
+        or mode.watch is not None
+    ):
         if mode.watch is None:
             if y.__class__ is float or y.__class__ is int:
                 return with_number(primitive, x, y, x, 1)

@@ -1,4 +1,5 @@
-"""`autograd.Function`: an operation with a forward and a backward written by the user, ctx style."""
+"""`autograd.Function`: an operation with a forward and a backward written by the user, ctx
+style."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from sangja.engine.apply import Pick, array_of, remember
 from sangja.engine.mode import MODE, ModeGuard
 from sangja.engine.primitive import Primitive
 from sangja.engine.structure import can_sum_to
-from sangja.engine.tensor import RESULTS, Tensor, share, wrap
+from sangja.engine.tensor import RESULTS, SEVERAL, Tensor, share, wrap
 
 
 class Context:
@@ -127,9 +128,9 @@ class Function:
 
         y = Cube.apply(x)
 
-    `backward` gets one gradient per result and returns one (or None) per argument of `forward`. Written
-    with tensor operations it can be differentiated again. As in newer PyTorch, `forward` may also be
-    written without `ctx`, beside `setup_context(ctx, inputs, output)`.
+    `backward` gets one gradient per result and returns one (or None) per argument of `forward`.
+    Written with tensor operations it can be differentiated again. As in newer PyTorch, `forward`
+    may also be written without `ctx`, beside `setup_context(ctx, inputs, output)`.
     """
 
     @staticmethod
@@ -180,7 +181,8 @@ def read_version(t: Tensor) -> int:
 
 
 def own_result(t: Any, args: tuple[Any, ...], context: Context, recorded: bool) -> Any:
-    """A result that may be given a history: an input returned as it was becomes a view of itself."""
+    """A result that may be given a history: an input returned as it was becomes a view of
+    itself."""
     if not recorded or t is None or any(t is d for d in context.dirty):
         return t
     return share(t) if any(t is a for a in args) else t
@@ -213,7 +215,7 @@ def link(
             pick = wrap(t.array)
             remember(Pick, 1, (whole,), {"index": index}, pick)
             assert pick._node is not None
-            pick._node.targets = None
+            pick._node.targets = [SEVERAL]
             t._node, t._requires_grad = pick._node, True
 
 

@@ -1,9 +1,9 @@
 """Writing into a tensor's memory, with its history kept right.
 
-`x.mul_(y)` computes the new value as any operation would, writes it into the memory of `x`, counts the
-write, and gives `x` the history of the new value. If `x` is a view, its base was changed as well: the
-base's new history is "as before, except where the view looks, where it is the view's" (`Overwrite`), and
-every other view works its own out anew when asked (`tensor.refresh`).
+`x.mul_(y)` computes the new value as any operation would, writes it into the memory of `x`, counts
+the write, and gives `x` the history of the new value. If `x` is a view, its base was changed as
+well: the base's new history is "as before, except where the view looks, where it is the view's"
+(`Overwrite`), and every other view works its own out anew when asked (`tensor.refresh`).
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@
         def dy(g, x): return g * x
 
 `forward` takes the array module, the inputs, and after a `*` the static arguments. The rule `dx` is
-the derivative for the input `x`: it gets `g`, the gradient of the result, and what its other parameters
-name. That is all that is kept for the backward pass:
+the derivative for the input `x`: it gets `g`, the gradient of the result, and what its other
+parameters name. That is all that is kept for the backward pass:
 
     x, y, …             an input's value
     out                 the result's value
@@ -18,10 +18,10 @@ name. That is all that is kept for the backward pass:
     shapes              the shapes of all inputs (where `forward` takes `*inputs`, as `Cat`)
     indices             the values of what `forward` takes as `*indices`, a list (as `Index`)
 
-Rules use Python's operators and sangja's own functions, so that the same line computes with arrays (the
-first derivative) and with tensors (recorded again: every higher one). A rule may forget broadcasting and
-dtype: the engine undoes both. Where one computation serves several inputs, `dall(g, …, needs)` returns a
-tuple with one gradient (or None) for each input.
+Rules use Python's operators and sangja's own functions, so that the same line computes with arrays
+(the first derivative) and with tensors (recorded again: every higher one). A rule may forget
+broadcasting and dtype: the engine undoes both. Where one computation serves several inputs,
+`dall(g, …, needs)` returns a tuple with one gradient (or None) for each input.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ class Plan:
     """What to keep and which rules to call when a given set of inputs needs gradients.
 
     `needs`: positions of those inputs; `keep`: positions of the inputs whose values are kept;
-    `rules`: per input of `needs` a rule and where its arguments lie among the kept values, which are
-    laid out as [inputs of keep, out, extras, rest] (with `dall` no rule, and a place in what it returns);
-    `extras`: (name, position or None) of shapes and statics; `keeps_rest`: whether all inputs without
-    a name of their own are kept;
+    `rules`: per input of `needs` a rule and where its arguments lie among the kept values, which
+    are laid out as [inputs of keep, out, extras, rest] (with `dall` no rule, and a place in what it
+    returns);
+    `extras`: (name, position or None) of shapes and statics; `keeps_rest`: whether all inputs
+    without a name of their own are kept;
     `frees`: whether more than those is kept, which the backward pass gives up when it is used.
     """
 
@@ -56,6 +57,8 @@ class Plan:
         "rules",
         "shared",
     )
+
+    rules: tuple[tuple[Any, Any, tuple[Any, ...] | None], ...]
 
     def __init__(self, primitive: type[Primitive], mask: int) -> None:
         inputs = primitive.inputs
@@ -78,9 +81,15 @@ class Plan:
         where[primitive.rest] = slice(len(layout), None)
         places = [tuple(where[n] for n in rule_parameters(r)) if r else () for r in chosen]
         self.shared = (chosen[0], places[0]) if primitive.shared else None
-        self.rules: tuple[tuple[Rule | None, tuple[Any, ...]], ...] = tuple(
-            [(None, (i,)) for i in self.needs] if self.shared else zip(chosen, places, strict=True)  # type: ignore[arg-type]
-        )
+        if self.shared:
+            self.rules = tuple((None, i, None) for i in self.needs)
+        else:
+            self.rules = tuple((r, *split(p)) for r, p in zip(chosen, places, strict=True))
+
+
+def split(places: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...] | None]:
+    """The first of a rule's places, and the others: None where there are none, the usual cases."""
+    return (places[0] if places else None), (places[1:] or None)
 
 
 def rule_parameters(rule: Rule) -> list[str]:
@@ -90,7 +99,8 @@ def rule_parameters(rule: Rule) -> list[str]:
 
 def parameters(function: Rule) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     """The positional parameters after the first, those after a `*`, and the name of `*rest`. Read
-    from the code object: `inspect.signature` takes ten times as long, for every primitive at import."""
+    from the code object: `inspect.signature` takes ten times as long, for every primitive at
+    import."""
     code = function.__code__
     names, last = code.co_varnames, code.co_argcount
     statics = names[last : last + code.co_kwonlyargcount]
@@ -103,8 +113,8 @@ class Primitive:
     """Base of all operations with a derivative rule of their own. Never instantiated.
 
     Class attributes that a primitive may set:
-    `promotes`: inputs are brought to one dtype by PyTorch's rule (element-wise operations): True for
-    all, or the names of those;
+    `promotes`: inputs are brought to one dtype by PyTorch's rule (element-wise operations): True
+    for all, or the names of those;
     `floats`: integer inputs are brought to the default float dtype first (`sin`, `exp`, …);
     `views`: the result may share the memory of the first input;
     `grad_name`: the name under which a tensor prints it (`MulBackward0`).

@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 Hook = Callable[[Any], Any]
 create = object.__new__
 RESULTS = "results "  # a key in `Node.static` that no argument can have
+SEVERAL: Any = ((), None)  # the target of an edge to an operation with several results
 NOTHING: list[Any] = []  # what a node keeps whose rules need no value
 
 
@@ -27,10 +28,11 @@ class Node:
     """One remembered operation: where its inputs came from and what its rules need.
 
     `edges`: for each input that needs a gradient the node that made it, or the leaf tensor itself;
-    `kept`: the values the rules name, None once they were used up; `versions`: by position in `kept`
-    the version of an input when it was kept, or for the result its counter, where there is one;
-    `targets`: shape and dtype of each input, None where they are those of the result; `extra`: hooks
-    and notes, where there are any.
+    `kept`: the values the rules name, None once they were used up; `versions`: by position in
+    `kept` the version of an input when it was kept, or for the result its counter, where there is
+    one;
+    `targets`: shape and dtype of each input, None where they are those of the result; `extra`:
+    hooks and notes, where there are any.
     """
 
     __slots__ = ("__weakref__", "edges", "extra", "kept", "plan", "static", "targets", "versions")
@@ -70,8 +72,8 @@ class Node:
 
 
 class NodeExtra:
-    """What few nodes have: `hooks` on the gradient of the result, the tensor that shall `retain` it,
-    and under anomaly detection the lines of the forward call (`made_at`)."""
+    """What few nodes have: `hooks` on the gradient of the result, the tensor that shall `retain`
+    it, and under anomaly detection the lines of the forward call (`made_at`)."""
 
     __slots__ = ("hooks", "made_at", "retain")
 

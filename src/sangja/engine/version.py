@@ -1,8 +1,9 @@
 """How a change in place is noticed: one counter per piece of memory, shared by all its views.
 
-Most tensors never meet a view or an in-place write, so a `Version` is made at first need; no counter
-means version 0. Memory that others can write behind our back is watched by checksum: an array *lent*
-by `Tensor.numpy()` as long as somebody holds it, one *borrowed* by `from_numpy` for good.
+Most tensors never meet a view or an in-place write, so a `Version` is made at first need; no
+counter means version 0. Memory that others can write behind our back is watched by checksum: an
+array *lent* by `Tensor.numpy()` as long as somebody holds it, one *borrowed* by `from_numpy` for
+good.
 """
 
 from __future__ import annotations

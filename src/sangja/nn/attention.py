@@ -9,8 +9,7 @@ import numpy as np
 
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.engine import Tensor, wrap
-from sangja.nn import functional as F
-from sangja.nn import init
+from sangja.nn import functional as F, init
 from sangja.nn.linear import Linear
 from sangja.nn.module import Module
 from sangja.nn.parameter import Parameter, empty
@@ -31,12 +30,13 @@ def additive(mask: Tensor | None, dtype: Any) -> Any:
 
 
 class MultiheadAttention(Module):
-    """z = W_o [head₁ … head_h], headᵢ = softmax(Q Kᵀ / √d) V of the projections Q = W_q q, K = W_k k,
-    V = W_v v, each cut into `num_heads`. Vaswani et al., 2017.
+    """z = W_o [head₁ … head_h], headᵢ = softmax(Q Kᵀ / √d) V of the projections Q = W_q q, K =
+    W_k k, V = W_v v, each cut into `num_heads`. Vaswani et al., 2017.
 
     Query (L, N, embed), key and value (S, N, …); with `batch_first` the batch comes first, or it is
     missing. Returns the result and the weights (N, L, S), averaged over the heads, or None.
-    `key_padding_mask` (N, S) and `attn_mask` (L, S) or (N · heads, L, S): True hides; floats are added.
+    `key_padding_mask` (N, S) and `attn_mask` (L, S) or (N · heads, L, S): True hides; floats are
+    added.
     """
 
     bias_k: Parameter | None
@@ -182,10 +182,13 @@ class MultiheadAttention(Module):
         dtype = like.array.dtype
         mask = additive(attn, dtype)
         if mask is not None:
-            wanted = (length, source) if mask.ndim == 2 else (batch * self.num_heads, length, source)
+            wanted = (
+                (length, source) if mask.ndim == 2 else (batch * self.num_heads, length, source)
+            )
             if tuple(mask.shape) != wanted:
                 raise ShapeError(
-                    f"The shape of the {mask.ndim}D attn_mask is {tuple(mask.shape)}, but should be "
+                    f"The shape of the {mask.ndim}D attn_mask is {tuple(mask.shape)}, but "
+                    f"should be "
                     f"{wanted}."
                 )
             if mask.ndim == 3:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby, islice
 from typing import Any
 
@@ -270,12 +270,12 @@ def as_parameter(value: Any) -> Any:
     )
 
 
-def describe(value: Any) -> str:
-    """One entry in the text of a parameter list or dictionary."""
+def describe(value: Any, kind_of: Callable[[Tensor], Any]) -> str:
+    """One entry in the text of a parameter list (which shows dtypes) or dictionary (types)."""
     if isinstance(value, Tensor):
         kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
         size = "x".join(str(n) for n in value.shape)
-        return f"{kind} containing: [{typename(value.detach())} of size {size}]"
+        return f"{kind} containing: [{kind_of(value.detach())} of size {size}]"
     return f"Object of type: {type(value).__name__}"
 
 
@@ -322,7 +322,8 @@ class ParameterList(Module):
     __iadd__ = extend
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({i}): {describe(value)}" for i, value in enumerate(self))
+        texts = (describe(value, lambda x: x.dtype) for value in self)
+        return "\n".join(f"  ({i}): {text}" for i, text in enumerate(texts))
 
 
 class ParameterDict(Module):
@@ -425,4 +426,4 @@ class ParameterDict(Module):
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({key}): {describe(value)}" for key, value in self.items())
+        return "\n".join(f"  ({key}): {describe(value, typename)}" for key, value in self.items())

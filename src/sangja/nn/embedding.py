@@ -7,8 +7,7 @@ from typing import Any
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.engine import Tensor
 from sangja.engine.inplace import overwritten
-from sangja.nn import functional as F
-from sangja.nn import init
+from sangja.nn import functional as F, init
 from sangja.nn.module import Module
 from sangja.nn.parameter import Parameter, empty
 
@@ -112,7 +111,8 @@ class Embedding(Lookup):
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
     ) -> Embedding:
-        """The layer with given vectors (n, d), which are not learned further unless `freeze=False`."""
+        """The layer with given vectors (n, d), which are not learned further unless
+        `freeze=False`."""
         return cls(
             *matrix_shape(embeddings),
             padding_idx=padding_idx,
@@ -208,7 +208,8 @@ class EmbeddingBag(Lookup):
         include_last_offset: bool = False,
         padding_idx: int | None = None,
     ) -> EmbeddingBag:
-        """The layer with given vectors (n, d), which are not learned further unless `freeze=False`."""
+        """The layer with given vectors (n, d), which are not learned further unless
+        `freeze=False`."""
         bag = cls(
             *matrix_shape(embeddings),
             max_norm=max_norm,

@@ -10,17 +10,15 @@ from sangja.ops.activation import (
     hardswish,
     hardtanh,
     leaky_relu,
-    log_softmax,
     logsigmoid,
     mish,
     prelu,
     relu,
     relu6,
+    rrelu,
     selu,
     sigmoid,
     silu,
-    softmax,
-    softmin,
     softplus,
     softshrink,
     softsign,
@@ -36,6 +34,7 @@ from sangja.ops.adaptive import (
     adaptive_max_pool3d,
 )
 from sangja.ops.attention import multi_head_attention_forward, scaled_dot_product_attention
+from sangja.ops.bag import embedding_bag
 from sangja.ops.classification import cross_entropy, nll_loss
 from sangja.ops.conv import (
     conv1d,
@@ -55,7 +54,8 @@ from sangja.ops.dropout import (
     feature_alpha_dropout,
 )
 from sangja.ops.embedding import embedding, one_hot
-from sangja.ops.layers import linear
+from sangja.ops.grid import affine_grid, grid_sample
+from sangja.ops.layers import bilinear, linear
 from sangja.ops.loss import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from sangja.ops.margin import (
     cosine_embedding_loss,
@@ -68,7 +68,14 @@ from sangja.ops.margin import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
-from sangja.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from sangja.ops.norm import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
+)
 from sangja.ops.pad import pad
 from sangja.ops.patches import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, unfold
 from sangja.ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
@@ -81,6 +88,7 @@ from sangja.ops.probability import (
 )
 from sangja.ops.resample import interpolate
 from sangja.ops.similarity import cosine_similarity, normalize, pairwise_distance
+from sangja.ops.softmax import log_softmax, softmax, softmin
 from sangja.ops.trigonometry import tanh
 
 __all__ = [
@@ -90,11 +98,13 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
@@ -115,11 +125,13 @@ __all__ = [
     "dropout3d",
     "elu",
     "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "fold",
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "hardshrink",
     "hardsigmoid",
@@ -134,6 +146,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "margin_ranking_loss",
@@ -158,6 +171,7 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "rrelu",
     "scaled_dot_product_attention",
     "selu",
     "sigmoid",

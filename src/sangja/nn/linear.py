@@ -7,8 +7,7 @@ from typing import Any
 
 from sangja.core.errors import ArgumentError
 from sangja.engine import Tensor
-from sangja.nn import functional as F
-from sangja.nn import init
+from sangja.nn import functional as F, init
 from sangja.nn.lazy import LazyModuleMixin
 from sangja.nn.module import Module
 from sangja.nn.parameter import Parameter, UninitializedParameter, empty, is_lazy

@@ -10,8 +10,7 @@ import numpy as np
 from sangja.core.errors import ArgumentError
 from sangja.engine import Tensor, wrap
 from sangja.engine.inplace import overwritten
-from sangja.nn import functional as F
-from sangja.nn import init
+from sangja.nn import functional as F, init
 from sangja.nn.lazy import LazyModuleMixin
 from sangja.nn.module import Module
 from sangja.nn.parameter import (
@@ -49,7 +48,9 @@ class Normalization(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            fresh = UninitializedParameter(dtype=dtype) if lazy else empty(num_features, dtype=dtype)
+            fresh = (
+                UninitializedParameter(dtype=dtype) if lazy else empty(num_features, dtype=dtype)
+            )
             self.register_parameter(name, fresh if wanted else None)
         for name in ("running_mean", "running_var"):
             kept = UninitializedBuffer(dtype=dtype) if lazy else empty(num_features, dtype=dtype)
@@ -96,8 +97,9 @@ class Normalization(Module):
 
 class BatchNorm(Normalization):
     """z = (x − mean) / √(var + ε) · weight + bias, mean and (biased) variance of the batch per
-    channel; in evaluation the running ones. `momentum`: running ← (1 − momentum) · running + momentum · new
-    (the variance unbiased); None averages over all batches. Ioffe and Szegedy, 2015."""
+    channel; in evaluation the running ones. `momentum`: running ← (1 − momentum) · running +
+    momentum · new (the variance unbiased); None averages over all batches. Ioffe and Szegedy,
+    2015."""
 
     def __init__(
         self,

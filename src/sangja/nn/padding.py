@@ -11,8 +11,8 @@ from sangja.nn.module import Module
 
 
 class Padding(Module):
-    """A border of `padding` elements on both sides of the last `ndim` dimensions: one number for all,
-    or one per side, the last dimension first."""
+    """A border of `padding` elements on both sides of the last `ndim` dimensions: one number for
+    all, or one per side, the last dimension first."""
 
     ndim: int
     mode: str

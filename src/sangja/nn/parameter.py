@@ -9,6 +9,7 @@ import numpy as np
 
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, StateError
+from sangja.core.settings import settings
 from sangja.engine.tensor import Tensor, create, version_of
 
 
@@ -18,7 +19,7 @@ def over(kind: type[Tensor], data: Tensor | None, requires_grad: bool) -> Any:
     z._node = z._grad = z._view = z._hooks = None
     if data is None:
         z._version = None
-        z.array = np.zeros(0, dtypes.settings.default_dtype)
+        z.array = np.zeros(0, settings.default_dtype)
     elif isinstance(data, Tensor):
         z._version = version_of(data) if data._view is not None else data._version
         z.array = data.array
@@ -130,7 +131,7 @@ def is_lazy(x: Any) -> bool:
 
 def empty(*shape: int, dtype: Any = None) -> Parameter:
     """A parameter with memory that an initialiser is about to fill."""
-    found = dtypes.settings.default_dtype if dtype is None else dtypes.to_numpy(dtype)
+    found = settings.default_dtype if dtype is None else dtypes.to_numpy(dtype)
     z: Parameter = Parameter()
     z.array = np.empty(shape, found)
     return z

@@ -59,8 +59,8 @@ class MaxPool1d(MaxPool):
 class MaxPool2d(MaxPool):
     """The largest of each window of a plane: (N, C, H, W) → (N, C, H', W').
 
-    H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, W' alike; the stride is the kernel
-    size unless given.
+    H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, W' alike; the stride is the
+    kernel size unless given.
     """
 
     def forward(self, input: Tensor) -> Any:
@@ -152,7 +152,8 @@ class AvgPool1d(Module):
 
 
 class AvgPoolNd(Module):
-    """What AvgPool2d and AvgPool3d share; `divisor_override` divides by it, not the window's size."""
+    """What AvgPool2d and AvgPool3d share; `divisor_override` divides by it, not the window's
+    size."""
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
 """Recurrent layers and cells: RNN, LSTM and GRU, written with the operations of the engine.
 
-Names and shapes of the parameters are PyTorch's: `weight_ih_l0` (gates·hidden, input) holds the gates one
-below the other, for the LSTM input, forget, cell, output; for the GRU reset, update, new.
+Names and shapes of the parameters are PyTorch's: `weight_ih_l0` (gates·hidden, input) holds the
+gates one below the other, for the LSTM input, forget, cell, output; for the GRU reset, update,
+new.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ import numpy as np
 
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.engine import Tensor, wrap
-from sangja.nn import functional as F
-from sangja.nn import init
+from sangja.nn import functional as F, init
 from sangja.nn.module import Module
 from sangja.nn.packed import PackedSequence, runs
 from sangja.nn.parameter import Parameter, empty
@@ -79,9 +79,9 @@ def draw_all(module: Module, hidden_size: int) -> None:
 
 
 class RNNBase(Module):
-    """What RNN, LSTM and GRU share. Input (L, N, in), with `batch_first` (N, L, in), unbatched (L, in),
-    or a `PackedSequence`; output of all steps (L, N, directions · hidden) and the last state
-    (layers · directions, N, hidden), for the LSTM a pair of them."""
+    """What RNN, LSTM and GRU share. Input (L, N, in), with `batch_first` (N, L, in), unbatched
+    (L, in), or a `PackedSequence`; output of all steps (L, N, directions · hidden) and the last
+    state (layers · directions, N, hidden), for the LSTM a pair of them."""
 
     def __init__(
         self,
@@ -298,7 +298,8 @@ class RNNBase(Module):
 class RNN(RNNBase):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu. Elman, 1990."""
 
-    def __init__(self, *args: Any, nonlinearity: str = "tanh", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        nonlinearity = kwargs.pop("nonlinearity", "tanh")
         if len(args) > 3:  # PyTorch's fourth positional argument
             nonlinearity, args = args[3], args[:3] + args[4:]
         if nonlinearity not in ("tanh", "relu"):

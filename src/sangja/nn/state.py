@@ -14,7 +14,7 @@ from sangja.engine import Tensor, copy_, no_grad
 from sangja.engine.hooks import RemovableHandle, add_hook
 from sangja.engine.tensor import share, wrap
 from sangja.nn.parameter import Parameter, is_lazy
-from sangja.nn.registry import Registry, typename
+from sangja.nn.registry import Registry
 
 EXTRA_STATE = "_extra_state"
 
@@ -156,12 +156,12 @@ class Stateful(Registry):
 
         load(self, state)
         if strict:
-            if missing:
-                names = ", ".join(f'"{key}"' for key in missing)
-                errors.insert(0, f"Missing key(s) in state_dict: {names}. ")
             if unexpected:
                 names = ", ".join(f'"{key}"' for key in unexpected)
                 errors.insert(0, f"Unexpected key(s) in state_dict: {names}. ")
+            if missing:
+                names = ", ".join(f'"{key}"' for key in missing)
+                errors.insert(0, f"Missing key(s) in state_dict: {names}. ")
         if errors:
             listing = "\n\t".join(errors)
             raise StateError(
@@ -272,6 +272,3 @@ def adopted(old: Tensor, new: Tensor) -> Tensor:
     if isinstance(old, Parameter):
         new.requires_grad = old._requires_grad
     return new
-
-
-__all__ = ["IncompatibleKeys", "Stateful", "typename"]

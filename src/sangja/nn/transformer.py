@@ -1,4 +1,5 @@
-"""The Transformer: encoder and decoder layers, stacks of them, and the whole. Vaswani et al., 2017."""
+"""The Transformer: encoder and decoder layers, stacks of them, and the whole. Vaswani et al.,
+2017."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ import numpy as np
 
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentError, ShapeError
+from sangja.core.settings import settings
 from sangja.engine import Tensor, wrap
-from sangja.nn import functional as F
-from sangja.nn import init
+from sangja.nn import functional as F, init
 from sangja.nn.attention import MultiheadAttention
 from sangja.nn.container import ModuleList
 from sangja.nn.dropout import Dropout
@@ -35,7 +36,8 @@ def clones(module: Module, n: int) -> ModuleList:
 
 
 class Layer(Module):
-    """What encoder and decoder layers share: residual branches, each with a norm before or after."""
+    """What encoder and decoder layers share: residual branches, each with a norm before or
+    after."""
 
     def branch(self, x: Any, norm: Module, function: Callable[[Any], Any]) -> Any:
         if self.norm_first:
@@ -239,19 +241,19 @@ class Transformer(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        settings = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps)
-        settings += (batch_first, norm_first, bias, device, dtype)  # type: ignore[assignment]
+        shared = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps)
+        shared += (batch_first, norm_first, bias, device, dtype)  # type: ignore[assignment]
 
         def norm() -> LayerNorm:
             return LayerNorm(d_model, eps=layer_norm_eps, bias=bias, dtype=dtype)
 
         self.encoder = custom_encoder
         if custom_encoder is None:
-            inner = TransformerEncoderLayer(*settings)  # type: ignore[arg-type]
+            inner = TransformerEncoderLayer(*shared)  # type: ignore[arg-type]
             self.encoder = TransformerEncoder(inner, num_encoder_layers, norm())
         self.decoder = custom_decoder
         if custom_decoder is None:
-            inner_decoder = TransformerDecoderLayer(*settings)  # type: ignore[arg-type]
+            inner_decoder = TransformerDecoderLayer(*shared)  # type: ignore[arg-type]
             self.decoder = TransformerDecoder(inner_decoder, num_decoder_layers, norm())
         self._reset_parameters()
         self.d_model = d_model
@@ -295,5 +297,5 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """(sz, sz): −∞ above the diagonal, 0 elsewhere: no place sees a later one."""
-        found = dtypes.settings.default_dtype if dtype is None else dtypes.to_numpy(dtype)
+        found = settings.default_dtype if dtype is None else dtypes.to_numpy(dtype)
         return wrap(np.triu(np.full((sz, sz), -np.inf), 1).astype(found))

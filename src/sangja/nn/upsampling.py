@@ -10,8 +10,9 @@ from sangja.nn.module import Module
 
 
 class Upsample(Module):
-    """Enlarges (N, C, …) to `size` or by `scale_factor`, by "nearest" neighbour, "linear", "bilinear",
-    "bicubic" or "trilinear" interpolation. `align_corners`: corner elements keep their places."""
+    """Enlarges (N, C, …) to `size` or by `scale_factor`, by "nearest" neighbour, "linear",
+    "bilinear", "bicubic" or "trilinear" interpolation. `align_corners`: corner elements keep
+    their places."""
 
     def __init__(
         self,

@@ -7,18 +7,24 @@ result is written into the input.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
-from sangja.core import dtypes
+from sangja.backend.generator import default_generator
 from sangja.core.errors import ArgumentError, DivisionError, ShapeError
 from sangja.core.shapes import normalize_dim
 from sangja.engine import Primitive, Tensor, apply, inplace as write_into, unary
-from sangja.engine.structure import Cast
 from sangja.ops.arguments import as_tensor, numpy_names
-from sangja.ops.elementwise import absolute, add, blanked, choose, divide, masked, subtract
+from sangja.ops.elementwise import (
+    absolute,
+    add,
+    blanked,
+    choose,
+    divide,
+    masked,
+    multiply,
+    subtract,
+)
 from sangja.ops.exponential import exp
-from sangja.ops.reduce import sum
 from sangja.ops.shape import reshape
 from sangja.ops.special import erf
 from sangja.ops.special_kernels import erf as erf_kernel
@@ -69,6 +75,16 @@ class LeakyRelu(Primitive):
         return choose(x > 0, g, g * slope)
 
 
+class RandomSlopes(Primitive):
+    """z = 1 above 0, uniform in [lower, upper) below; from the default generator"""
+
+    def forward(xp, x, *, lower, upper):
+        z = xp.ones_like(x)
+        below = x <= 0
+        z[below] = default_generator.uniform((int(below.sum()),), lower, upper, xp.float64)
+        return z
+
+
 class Prelu(Primitive):
     """z = x above 0, weight · x below"""
 
@@ -81,7 +97,7 @@ class Prelu(Primitive):
         return choose(x > 0, g, g * weight)
 
     def dweight(g, x):
-        return choose(x > 0, 0, g * x)
+        return blanked(x > 0, g * x)
 
 
 class Hardtanh(Primitive):
@@ -185,9 +201,27 @@ def prelu(input: Any, weight: Any) -> Tensor:
     return apply(Prelu, x, reshape(w, aligned))  # type: ignore[no-any-return]
 
 
-def rrelu_slope(lower: float, upper: float) -> float:
-    """The slope of `rrelu` below 0 where nothing is drawn: the middle of its range."""
-    return (lower + upper) / 2
+def rrelu(
+    input: Any,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """z = x above 0, slope · x below; in training each slope is drawn from [lower, upper), as
+    PyTorch draws it with the same seed, else it is their mean (Xu et al., 2015).
+
+    Raises `ShapeError` if the bounds are crossed.
+    """
+    if lower > upper:
+        raise ShapeError(
+            f"rrelu: lower bound should be less than or equal to the upper bound, but got {lower} "
+            f"and {upper}"
+        )
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    slopes = apply(RandomSlopes, input, lower=lower, upper=upper)
+    return input.mul_(slopes) if inplace else multiply(input, slopes)
 
 
 def hardtanh(
@@ -395,74 +429,7 @@ def tanhshrink(input: Any) -> Tensor:
     return subtract(input, tanh(input))
 
 
-# -- along a dimension ------------------------------------------------------------------------
-
-
-class Softmax(Primitive):
-    """zᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)"""
-
-    floats = True
-
-    def forward(xp, x, *, dim):
-        z = xp.exp(x - xp.max(x, axis=dim, keepdims=True, initial=-xp.inf))
-        return xp.divide(z, xp.sum(z, axis=dim, keepdims=True), out=z)
-
-    def dx(g, out, dim):
-        return (g - sum(g * out, dim, keepdim=True)) * out
-
-
-class LogSoftmax(Primitive):
-    """zᵢ = xᵢ − ln Σⱼ exp(xⱼ)"""
-
-    floats = True
-
-    def forward(xp, x, *, dim):
-        z = x - xp.max(x, axis=dim, keepdims=True, initial=-xp.inf)
-        return xp.subtract(z, xp.log(xp.sum(xp.exp(z), axis=dim, keepdims=True)), out=z)
-
-    def dx(g, out, dim):
-        return g - exp(out) * sum(g, dim, keepdim=True)
-
-
-def along(primitive: type[Primitive], input: Any, dim: Any, dtype: Any) -> Tensor:
-    """`softmax` or `log_softmax`, in `dtype` if given, of a scalar too."""
-    x = as_tensor(input)
-    if dtype is not None and x.array.dtype != dtypes.to_numpy(dtype):
-        x = apply(Cast, x, dtype=dtypes.to_numpy(dtype))
-    if dim is None:
-        dim = 0 if x.ndim in (0, 1, 3) else 1
-        warnings.warn(
-            f"Implicit dimension choice for {primitive.__name__.lower()} has been deprecated. "
-            f"Change the call to include dim={dim} as an argument.",
-            stacklevel=4,
-        )
-    dim = normalize_dim(dim, x.ndim)
-    if not x.ndim:
-        return reshape(apply(primitive, reshape(x, (1,)), dim=0), ())
-    return apply(primitive, x, dim=dim)  # type: ignore[no-any-return]
-
-
-@numpy_names
-def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Tensor:
-    """zᵢ = exp(xᵢ) / Σⱼ exp(xⱼ) along `dim`, without overflow; positive and of sum 1.
-
-    >>> import sangja
-    >>> sangja.softmax(sangja.tensor([0.0, 0.0]), dim=0)
-    tensor([0.5000, 0.5000])
-    """
-    return along(Softmax, input, dim, dtype)
-
-
-@numpy_names
-def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Tensor:
-    """zᵢ = xᵢ − ln Σⱼ exp(xⱼ) along `dim`, without overflow."""
-    return along(LogSoftmax, input, dim, dtype)
-
-
-@numpy_names
-def softmin(input: Any, dim: int | None = None, dtype: Any = None) -> Tensor:
-    """zᵢ = exp(−xᵢ) / Σⱼ exp(−xⱼ) along `dim`."""
-    return along(Softmax, -input, dim, dtype)
+# -- gated ------------------------------------------------------------------------------------
 
 
 @numpy_names

@@ -1,4 +1,5 @@
-"""Pooling to a given size: window o of an axis goes from ⌊o·size/windows⌋ to ⌈(o + 1)·size/windows⌉."""
+"""Pooling to a given size: window o of an axis goes from ⌊o·size/windows⌋ to ⌈(o +
+1)·size/windows⌉."""
 
 from __future__ import annotations
 
@@ -54,8 +55,8 @@ class AdaptiveSpread(Primitive):
 
 
 class AdaptiveArgmax(Primitive):
-    """z = for each window the position of its maximum in the flattened last `windows` dimensions: the first,
-    or the last nan"""
+    """z = for each window the position of its maximum in the flattened last `windows` dimensions:
+    the first, or the last nan"""
 
     def forward(xp, x, *, windows):
         sizes = x.shape[x.ndim - len(windows) :]
@@ -161,7 +162,8 @@ def adaptive_max_pool(dims: int, input: Any, output_size: Any, return_indices: b
 
 
 def adaptive_avg_pool1d(input: Any, output_size: Any) -> Tensor:
-    """(N, C, L) or (C, L) → the same with length `output_size`: means of windows of nearly equal length.
+    """(N, C, L) or (C, L) → the same with length `output_size`: means of windows of nearly equal
+    length.
 
     Window o goes from ⌊o·L/output_size⌋ to ⌈(o + 1)·L/output_size⌉.
 
@@ -183,7 +185,8 @@ def adaptive_avg_pool3d(input: Any, output_size: Any) -> Tensor:
 
 
 def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """`adaptive_avg_pool1d` with the maximum of each window; with `return_indices` also where it lies."""
+    """`adaptive_avg_pool1d` with the maximum of each window; with `return_indices` also where it
+    lies."""
     return adaptive_max_pool(1, input, output_size, return_indices)
 
 

@@ -1,4 +1,5 @@
-"""Elements picked along one dimension by fixed positions: what padding and resampling are made of."""
+"""Elements picked along one dimension by fixed positions: what padding and resampling are made
+of."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.engine import Primitive, Tensor, apply, wrap
-from sangja.ops.activation import softmax
 from sangja.ops.arguments import as_tensor
 from sangja.ops.comparison import logical_not
 from sangja.ops.dropout import dropout
@@ -19,6 +18,7 @@ from sangja.ops.linalg import matmul
 from sangja.ops.pad import pad
 from sangja.ops.reduce import mean, sum as total
 from sangja.ops.shape import permute, reshape, transpose
+from sangja.ops.softmax import softmax
 
 
 class MaskedSoftmax(Primitive):
@@ -50,21 +50,21 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """z = softmax(q · kᵀ · scale + mask) · v.
 
-    q (…, L, E), k (…, S, E), v (…, S, F) → (…, L, F). `scale` is by default 1/√E. A bool mask (…, L, S) is
-    True where a query may look; a floating one is added. `is_causal`: query i sees keys 0 … i. A query that may
-    look nowhere gives 0. With `enable_gqa` each of fewer heads of keys serves several heads of queries.
-    Source: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762.
+    q (…, L, E), k (…, S, E), v (…, S, F) → (…, L, F). `scale` is by default 1/√E. A bool mask (…,
+    L, S) is True where a query may look; a floating one is added. `is_causal`: query i sees keys 0
+    … i. A query that may look nowhere gives 0. With `enable_gqa` each of fewer heads of keys serves
+    several heads of queries. Source: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762.
     """
     q, k, v = as_tensor(query, "query"), as_tensor(key, "key"), as_tensor(value, "value")
     if min(q.ndim, k.ndim, v.ndim) < 2 or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         raise ShapeError(
-            "scaled_dot_product_attention: query (…, L, E), key (…, S, E) and value (…, S, F) must agree in "
-            f"E and S, got {list(q.shape)}, {list(k.shape)} and {list(v.shape)}"
+            "scaled_dot_product_attention: query (…, L, E), key (…, S, E) and value (…, S, F) "
+            f"must agree in E and S, got {list(q.shape)}, {list(k.shape)} and {list(v.shape)}"
         )
     if is_causal and attn_mask is not None:
         raise ShapeError(
-            "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True; "
-            "put both into one mask"
+            "scaled_dot_product_attention: Explicit attn_mask should not be set when "
+            "is_causal=True; put both into one mask"
         )
     if enable_gqa:
         k, v = shared_heads(q, k), shared_heads(q, v)
@@ -87,8 +87,8 @@ def shared_heads(q: Tensor, x: Tensor) -> Tensor:
     heads, few = q.shape[-3], x.shape[-3]
     if heads % few:
         raise ShapeError(
-            "scaled_dot_product_attention: with enable_gqa the number of heads of key and value must "
-            f"divide that of the query, got {few} and {heads}"
+            "scaled_dot_product_attention: with enable_gqa the number of heads of key and value "
+            f"must divide that of the query, got {few} and {heads}"
         )
     places = np.repeat(np.arange(few), heads // few)
     return x[(..., places, slice(None), slice(None))]  # type: ignore[no-any-return]
@@ -124,12 +124,13 @@ def multi_head_attention_forward(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    """Attention in `num_heads` heads, each on its own part of the features, and their joint projection.
+    """Attention in `num_heads` heads, each on its own part of the features, and their joint
+    projection.
 
-    Query (L, N, E), key and value (S, N, E), or without N → (L, N, E) and, with `need_weights`, the weights
-    (N, L, S) averaged over the heads (or (N, heads, L, S)). `key_padding_mask` (N, S) and a bool `attn_mask`
-    (L, S) or (N·heads, L, S) are True where nobody may look; floating ones are added. `bias_k`, `bias_v` and
-    `add_zero_attn` add one key each. Source: Vaswani et al., 2017.
+    Query (L, N, E), key and value (S, N, E), or without N → (L, N, E) and, with `need_weights`, the
+    weights (N, L, S) averaged over the heads (or (N, heads, L, S)). `key_padding_mask` (N, S) and a
+    bool `attn_mask` (L, S) or (N·heads, L, S) are True where nobody may look; floating ones are
+    added. `bias_k`, `bias_v` and `add_zero_attn` add one key each. Source: Vaswani et al., 2017.
     """
     q, k, v = as_tensor(query, "query"), as_tensor(key, "key"), as_tensor(value, "value")
     batched = check_attention(q, k, v, embed_dim_to_check, num_heads)
@@ -139,9 +140,10 @@ def multi_head_attention_forward(
     length, batch, features = q.shape
     if is_causal and attn_mask is None:
         raise ShapeError(
-            "Need attn_mask if specifying the is_causal hint: e.g. a bool mask, True above the diagonal"
+            "Need attn_mask if specifying the is_causal hint: e.g. a bool mask, True above the "
+            "diagonal"
         )
-    weights = (q_proj_weight, k_proj_weight, v_proj_weight)
+    weights: tuple[Any, ...] = (q_proj_weight, k_proj_weight, v_proj_weight)
     if not use_separate_proj_weight:
         weights = split_rows(in_proj_weight, 3)
     biases = (None,) * 3 if in_proj_bias is None else split_rows(in_proj_bias, 3)
@@ -170,8 +172,8 @@ def multi_head_attention_forward(
 
 
 def softmax_of(scores: Tensor, need_weights: bool) -> Tensor:
-    """The softmax; where the weights are not asked for, PyTorch gives 0 for a query that may look nowhere,
-    else nan."""
+    """The softmax; where the weights are not asked for, PyTorch gives 0 for a query that may look
+    nowhere, else nan."""
     if not need_weights:
         return apply(MaskedSoftmax, scores)  # type: ignore[no-any-return]
     return softmax(scores, dim=-1)
@@ -181,18 +183,18 @@ def check_attention(q: Tensor, k: Tensor, v: Tensor, features: int, heads: int) 
     """Whether the inputs have a batch dimension, after a look at their shapes."""
     if q.ndim not in (2, 3) or k.ndim != q.ndim or v.ndim != q.ndim:
         raise ShapeError(
-            "multi_head_attention_forward: query, key and value should all be 2-D (unbatched) or 3-D "
-            f"(batched), got {q.ndim}-D, {k.ndim}-D and {v.ndim}-D"
+            "multi_head_attention_forward: query, key and value should all be 2-D (unbatched) or "
+            f"3-D (batched), got {q.ndim}-D, {k.ndim}-D and {v.ndim}-D"
         )
     if q.shape[-1] != features or features % heads:
         raise ShapeError(
-            f"multi_head_attention_forward: was expecting embedding dimension of {features}, divisible by "
-            f"num_heads={heads}, but got {q.shape[-1]}"
+            f"multi_head_attention_forward: was expecting embedding dimension of {features}, "
+            f"divisible by num_heads={heads}, but got {q.shape[-1]}"
         )
     if k.shape[:-1] != v.shape[:-1]:
         raise ShapeError(
-            f"multi_head_attention_forward: key's sequence and batch dims {list(k.shape[:-1])} do not match "
-            f"value's {list(v.shape[:-1])}"
+            f"multi_head_attention_forward: key's sequence and batch dims {list(k.shape[:-1])} do "
+            f"not match value's {list(v.shape[:-1])}"
         )
     return q.ndim == 3
 

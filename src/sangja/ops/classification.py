@@ -31,7 +31,8 @@ class RowLogSumExp(Primitive):
 
 
 class CrossEntropy(Primitive):
-    """z = scale · (lse − x[target]) for each row x, where lse = ln Σ exp(x); summed up with `total`.
+    """z = scale · (lse − x[target]) for each row x, where lse = ln Σ exp(x); summed up with
+    `total`.
 
     A primitive for speed, and because its derivative, softmax(x) − one-hot(target), is short. That
     derivative counts in how lse depends on x, and sends nothing to lse itself.
@@ -45,19 +46,23 @@ class CrossEntropy(Primitive):
         return z.sum() if total else z
 
     def dx(g, x, lse, target, scale):
-        return apply(SubtractOneHot, exp(x - lse), target) * reshape(g * scale, (-1, 1))
+        return apply(SoftmaxMinusOneHot, x, lse, target) * reshape(g * scale, (-1, 1))
 
 
-class SubtractOneHot(Primitive):
-    """z = x, minus 1 in each row at `target` (if it is a class)"""
+class SoftmaxMinusOneHot(Primitive):
+    """z = exp(x − lse), minus 1 in each row at `target` (if it is a class)"""
 
-    def forward(xp, x, target):
-        z = xp.array(x)
+    def forward(xp, x, lse, target):
+        z = xp.subtract(x, lse)
+        xp.exp(z, out=z)
         z[xp.arange(len(x)), inside(xp, target, x)] -= 1
         return z
 
-    def dx(g):
-        return g
+    def dx(g, x, lse):
+        return g * exp(x - lse)
+
+    def dlse(g, x, lse):
+        return -g * exp(x - lse)
 
 
 class PickClass(Primitive):
@@ -87,8 +92,8 @@ class PutClass(Primitive):
 
 
 class ClassScale(Primitive):
-    """z[n] = weight[target[n]] (1 without weights), 0 where `target` is `ignore_index`; divided by the sum
-    of all with `average`. With `plain` the weights count in that sum only"""
+    """z[n] = weight[target[n]] (1 without weights), 0 where `target` is `ignore_index`; divided by
+    the sum of all with `average`. With `plain` the weights count in that sum only"""
 
     def forward(xp, target, weight, *, ignore_index, average, plain, dtype):
         counts = (target != ignore_index).astype(dtype)
@@ -116,9 +121,9 @@ def check_labels(name: str, target: Any, classes: int, ignore_index: int) -> Non
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise OutOfRangeError(
             f"{name}: Target {int(target[place])} is out of bounds: at row "
-            f"{place[0] if len(place) == 1 else place} of the target; the input has {classes} classes, "
-            f"so labels go from 0 to {classes - 1} (or {ignore_index}, which is ignored). Labels that "
-            "begin at 1 need target - 1"
+            f"{place[0] if len(place) == 1 else place} of the target; the input has {classes} "
+            f"classes, so labels go from 0 to {classes - 1} (or {ignore_index}, which is "
+            "ignored). Labels that begin at 1 need target - 1"
         )
 
 
@@ -128,19 +133,19 @@ def rows_and_labels(name: str, x: Tensor, target: Tensor, weight: Any, ignore_in
     expected = (x.shape[0], *x.shape[2:]) if x.ndim > 1 else ()
     if not x.ndim or target.array.shape != expected:
         raise ShapeError(
-            f"{name}: input {list(x.shape)} is (N, C, d1, …) and needs a target {list(expected)} of class "
-            f"indices, (N, d1, …), got {list(target.shape)}: Expected input batch_size and target "
-            "batch_size to match"
+            f"{name}: input {list(x.shape)} is (N, C, d1, …) and needs a target {list(expected)} "
+            f"of class indices, (N, d1, …), got {list(target.shape)}: Expected input batch_size "
+            "and target batch_size to match"
         )
     if target.array.dtype.kind not in "iu":
         raise DTypeError(
-            f"{name}: expected class indices of an integer dtype such as int64, got {target.dtype}; "
-            "use target.long()"
+            f"{name}: expected class indices of an integer dtype such as int64, got "
+            f"{target.dtype}; use target.long()"
         )
     if weight is not None and weight.shape != (classes,):
         raise ShapeError(
-            f"{name}: weight tensor should be defined either for all {classes} classes or no classes, "
-            f"but got weight tensor of shape: {list(weight.shape)}"
+            f"{name}: weight tensor should be defined either for all {classes} classes or no "
+            f"classes, but got weight tensor of shape: {list(weight.shape)}"
         )
     check_labels(name, target.array, classes, ignore_index)
     if x.ndim != 2:
@@ -162,11 +167,11 @@ def cross_entropy(
 ) -> Tensor:
     """z = −w[t] · ln softmax(x)[t]: the loss of scores x (logits, without softmax) for the class t.
 
-    x (N, C), (C,) or (N, C, d₁, …); the target class indices (N,), (), (N, d₁, …), or, floating and of the
-    shape of x, a probability for each class: z = −Σ w · p · ln softmax(x). `weight` (C,): one factor per class.
-    Targets equal to `ignore_index` count nothing. The mean is over the weights of the targets. With
-    `label_smoothing` ε the target is 1 − ε of itself and ε of a uniform distribution. Raises
-    `OutOfRangeError` for a label that is no class.
+    x (N, C), (C,) or (N, C, d₁, …); the target class indices (N,), (), (N, d₁, …), or, floating and
+    of the shape of x, a probability for each class: z = −Σ w · p · ln softmax(x). `weight` (C,):
+    one factor per class. Targets equal to `ignore_index` count nothing. The mean is over the
+    weights of the targets. With `label_smoothing` ε the target is 1 − ε of itself and ε of a
+    uniform distribution. Raises `OutOfRangeError` for a label that is no class.
 
     >>> import sangja
     >>> sangja.nn.functional.cross_entropy(sangja.tensor([[0.0, 0.0]]), sangja.tensor([1]))
@@ -200,8 +205,8 @@ def soft_cross_entropy(
     """z = −Σ w · p · ln softmax(x), for a probability p of each class."""
     if p.shape != x.shape:
         raise ShapeError(
-            f"cross_entropy: a floating target holds a probability for each class and must have the "
-            f"shape of the input {list(x.shape)}, got {list(p.shape)}; for class indices use "
+            "cross_entropy: a floating target holds a probability for each class and must have "
+            f"the shape of the input {list(x.shape)}, got {list(p.shape)}; for class indices use "
             "target.long()"
         )
     place = 1 if x.ndim > 1 else 0

@@ -2,12 +2,12 @@
 
     z[n, o, i] = Σ_c Σ_k w[o, c, k] · x[n, c, i·stride + k·dilation − padding]
 
-It is linear in the image x and in the weight w. So there are three primitives, `Convolve` (of image and
-weight), `ConvolveImage` and `ConvolveWeight` (its derivatives for one and the other), and each has the other
-two as its own derivatives. A transposed convolution is `ConvolveImage`.
+It is linear in the image x and in the weight w. So there are three primitives, `Convolve` (of image
+and weight), `ConvolveImage` and `ConvolveWeight` (its derivatives for one and the other), and each
+has the other two as its own derivatives. A transposed convolution is `ConvolveImage`.
 
-All three copy the windows into the columns of a matrix and leave the arithmetic to one large matrix product
-for as many images as keep the columns within the processor's cache.
+All three copy the windows into the columns of a matrix and leave the arithmetic to one large matrix
+product for as many images as keep the columns within the processor's cache.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Geometry:
         """The columns (groups, C/groups · K, N · windows) of images (N, C, …)."""
         x = x.swapaxes(0, 1)
         for k, out, into in self.taps:
-            columns[(slice(None), *k, slice(None), *out)] = x[(slice(None), slice(None), *into)]
+            place: Any = (slice(None), *k, slice(None), *out)
+            columns[place] = x[(slice(None), slice(None), *into)]
         return columns.reshape(
             self.groups, columns.shape[0] // self.groups * math.prod(self.kernel), -1
         )
@@ -68,7 +69,8 @@ class Geometry:
         columns = columns.reshape(channels, *self.kernel, images, *self.windows)
         z = z.swapaxes(0, 1)
         for k, out, into in self.taps:
-            z[(slice(None), slice(None), *into)] += columns[(slice(None), *k, slice(None), *out)]
+            place: Any = (slice(None), *k, slice(None), *out)
+            z[(slice(None), slice(None), *into)] += columns[place]
 
     def rows(self, g: Array) -> Array:
         """Results (N, O, windows) as (groups, O/groups, N · windows)."""
@@ -106,7 +108,8 @@ class Convolve(Primitive):
 
 
 class ConvolveImage(Primitive):
-    """z = Σ over the windows, each output g spread over its window by w, + b: ∂(x ∗ w)/∂x applied to g"""
+    """z = Σ over the windows, each output g spread over its window by w, + b: ∂(x ∗ w)/∂x applied
+    to g"""
 
     grad_name = "ConvolutionBackward0"
 
@@ -322,8 +325,8 @@ def conv1d(
 ) -> Tensor:
     """z[n, o, i] = b[o] + Σ_c Σ_k w[o, c, k] · x[n, c, i·stride + k·dilation − padding].
 
-    (N, C, L) or (C, L), weight (O, C/groups, K) → (N, O, (L + 2·padding − dilation·(K − 1) − 1) / stride + 1).
-    `padding` may be 'valid' (0) or 'same' (the length is kept).
+    (N, C, L) or (C, L), weight (O, C/groups, K) → (N, O, (L + 2·padding − dilation·(K − 1) − 1) /
+    stride + 1). `padding` may be 'valid' (0) or 'same' (the length is kept).
 
     >>> import sangja
     >>> sangja.conv1d(sangja.tensor([[1.0, 2.0, 4.0]]), sangja.tensor([[[1.0, -1.0]]]))
@@ -341,11 +344,12 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """z[n, o, i, j] = b[o] + Σ_c Σ_k Σ_l w[o, c, k, l] · x[n, c, i + k, j + l], for stride 1 without padding.
+    """z[n, o, i, j] = b[o] + Σ_c Σ_k Σ_l w[o, c, k, l] · x[n, c, i + k, j + l], for stride 1
+    without padding.
 
     (N, C, H, W) or (C, H, W), weight (O, C/groups, K, L); sizes as in `conv1d`, for each dimension.
-    Arguments are one int for both dimensions or a pair. Raises `ShapeError` for channels that do not fit,
-    or a kernel larger than the padded image.
+    Arguments are one int for both dimensions or a pair. Raises `ShapeError` for channels that do
+    not fit, or a kernel larger than the padded image.
     """
     return convolve(2, input, weight, bias, stride, padding, dilation, groups)
 
@@ -373,7 +377,8 @@ def conv_transpose1d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """z[n, o, i·stride + k·dilation − padding] = b[o] + Σ w[c, o, k] · x[n, c, i], over all c, i, k that lead there.
+    """z[n, o, i·stride + k·dilation − padding] = b[o] + Σ w[c, o, k] · x[n, c, i], over all c, i, k
+    that lead there.
 
     The derivative of `conv1d` for its input. (N, C, L), weight (C, O/groups, K) →
     (N, O, (L − 1)·stride − 2·padding + dilation·(K − 1) + output_padding + 1).

@@ -10,7 +10,7 @@ from sangja.core import dtypes
 from sangja.core.device import CPU, Device, Layout, MemoryFormat, check_device, strided
 from sangja.core.dtypes import DType
 from sangja.core.errors import ArgumentTypeError, DeviceError, DTypeError
-from sangja.engine import Tensor, apply
+from sangja.engine import Primitive, Tensor, apply
 from sangja.engine.inplace import Copy
 from sangja.engine.structure import Cast
 from sangja.ops.arguments import as_tensor
@@ -28,12 +28,19 @@ TYPE_NAMES = {
 }
 
 
+class ToWhole(Primitive):
+    """z = x in a dtype of whole numbers or of truth, which has no derivative"""
+
+    def forward(xp, x, *, dtype):
+        return x.astype(dtype)
+
+
 def cast(input: Tensor, dtype: Any, copy: bool = False) -> Tensor:
     """x in a dtype: itself if it has it already, unless a copy is wanted."""
     wanted = dtypes.to_numpy(dtype)
     if input.array.dtype == wanted:
         return apply(Copy, input) if copy else input
-    return apply(Cast, input, dtype=wanted)
+    return apply(Cast if dtypes.is_differentiable(wanted) else ToWhole, input, dtype=wanted)
 
 
 def to(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -197,6 +204,4 @@ def can_cast(from_: Any, to: Any) -> bool:
     False
     """
     a, b = dtypes.to_numpy(from_), dtypes.to_numpy(to)
-    if a.kind == "i" and b.kind == "u":
-        return False
     return dtypes.CATEGORY[a.kind] <= dtypes.CATEGORY[b.kind]

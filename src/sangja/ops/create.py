@@ -12,9 +12,9 @@ from sangja.core.device import check_device
 from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from sangja.core.settings import settings
 from sangja.core.shapes import check_sizes, shape_from
-from sangja.engine import Tensor, apply, wrap
-from sangja.engine.structure import Cast
+from sangja.engine import Tensor, wrap
 from sangja.engine.tensor import version_of
+from sangja.ops.convert import cast
 
 Array = np.ndarray[Any, Any]
 
@@ -87,8 +87,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, sharing memory where it is a tensor or an array of that dtype already."""
     check_device(device)
     if isinstance(data, Tensor):
-        wanted = data.array.dtype if dtype is None else dtypes.to_numpy(dtype)
-        return data if data.array.dtype == wanted else apply(Cast, data, dtype=wanted)
+        return data if dtype is None else cast(data, dtype)
     if isinstance(data, np.ndarray) and dtype in (None, data.dtype):
         return from_numpy(data)
     return finish(array_from(data, dtype), False)

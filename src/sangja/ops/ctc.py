@@ -1,9 +1,12 @@
 """Connectionist temporal classification: the loss of a sequence whose alignment is not known.
 
-A target a b is reached by every path of labels that reads a b once repeats are merged and blanks dropped. With
-the target spread to l = ∅ a ∅ b ∅ the probability of all paths is a sum over time (Graves et al., 2006):
+A target a b is reached by every path of labels that reads a b once repeats are merged and blanks
+dropped. With the target spread to l = ∅ a ∅ b ∅ the probability of all paths is a sum over time
+(Graves et al., 2006):
 
-    α[t, s] = p[t, l[s]] · (α[t−1, s] + α[t−1, s−1] + α[t−1, s−2] if l[s] is no blank and not l[s−2])
+    α[t, s] = p[t, l[s]] · (α[t−1, s] + α[t−1, s−1] + α[t−1, s−2])
+
+where the last is for labels l[s] alone that are no blank and not l[s−2],
 
 and its derivative needs the same sum from the end, β. Both are in logarithms here.
 """
@@ -18,7 +21,6 @@ from sangja.core.errors import OutOfRangeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.arguments import as_tensor
 from sangja.ops.comparison import clamp_min
-from sangja.ops.elementwise import where
 from sangja.ops.loss import reduced, reduction_of
 from sangja.ops.reduce import mean
 from sangja.ops.shape import reshape
@@ -49,7 +51,8 @@ def log_paths(xp: Any, scores: Array, jumps: Array) -> Array:
 
 
 def path_ends(alpha: Array, input_lengths: Array, target_lengths: Array) -> Array:
-    """ln of the probability that each path has ended in the last label or the blank after it: (N,)."""
+    """ln of the probability that each path has ended in the last label or the blank after it:
+    (N,)."""
     n = np.arange(alpha.shape[1])
     last = alpha[input_lengths - 1, n]
     end = last[n, 2 * target_lengths]
@@ -59,36 +62,44 @@ def path_ends(alpha: Array, input_lengths: Array, target_lengths: Array) -> Arra
 
 
 class CTC(Primitive):
-    """z[n] = −ln of the probability of target n: a primitive for its kernel, a recursion over time"""
+    """z[n] = −ln of the probability of target n; 0 instead of infinity with `zero_infinity`
+
+    A primitive for its kernel, a recursion over time.
+    """
 
     grad_name = "CtcLossBackward0"
 
-    def forward(xp, log_probs, targets, input_lengths, target_lengths, *, blank):
+    def forward(xp, log_probs, targets, input_lengths, target_lengths, *, blank, zero_infinity):
         labels, jumps = spread_labels(xp, targets, blank)
         scores = xp.take_along_axis(log_probs, labels[None], axis=2)
-        alpha = log_paths(xp, scores, jumps)
-        return -path_ends(alpha, input_lengths, target_lengths).astype(log_probs.dtype)
+        z = -path_ends(log_paths(xp, scores, jumps), input_lengths, target_lengths)
+        z = xp.where(xp.isinf(z), 0, z) if zero_infinity else z
+        return z.astype(log_probs.dtype)
 
-    def dlog_probs(g, log_probs, targets, input_lengths, target_lengths, out, blank):
-        lengths = (input_lengths, target_lengths)
-        d = apply(CTCGradient, log_probs, targets, *lengths, out, blank=blank)
+    def dlog_probs(g, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity):
+        static = {"blank": blank, "zero_infinity": zero_infinity}
+        d = apply(CTCGradient, log_probs, targets, input_lengths, target_lengths, **static)
         return d * reshape(g, (1, -1, 1))
 
 
 class CTCGradient(Primitive):
-    """z[t, n, c] = p[t, n, c] − (probability that path n is at a label c at time t), p = exp(log_probs); so
-    the gradient is that for scores before a log-softmax, as in PyTorch. It has no derivative itself"""
+    """z[t, n, c] = p[t, n, c] − (probability that path n is at a label c at time t)
 
-    def forward(xp, log_probs, targets, input_lengths, target_lengths, loss, *, blank):
+    where p = exp(log_probs): as in PyTorch the gradient for scores before a log-softmax. It has no
+    derivative itself.
+    """
+
+    def forward(xp, log_probs, targets, input_lengths, target_lengths, *, blank, zero_infinity):
         labels, jumps = spread_labels(xp, targets, blank)
         scores = xp.take_along_axis(log_probs, labels[None], axis=2)
         alpha = log_paths(xp, scores, jumps)
+        loss = -path_ends(alpha, input_lengths, target_lengths)
         z = xp.zeros_like(log_probs)
         for n in range(log_probs.shape[1]):
             steps, size = int(input_lengths[n]), 2 * int(target_lengths[n]) + 1
-            if not steps:
+            if not steps or (zero_infinity and xp.isinf(loss[n])):
                 continue
-            # backwards in time and label the recursion is the same, with the jumps of the reversed target
+            # backwards the recursion is the same, with the jumps of the reversed target
             back, reverse = scores[:steps, n : n + 1, :size][::-1, :, ::-1], labels[n, :size][::-1]
             leaps = xp.zeros((1, size), bool)
             leaps[0, 2:] = (reverse[2:] != blank) & (reverse[2:] != reverse[:-2])
@@ -111,9 +122,10 @@ def ctc_loss(
 ) -> Tensor:
     """z = −ln of the probability that `log_probs` spell out `targets`, over all alignments.
 
-    `log_probs` (T, N, C) from `log_softmax`, or (T, C); `targets` (N, S) padded, or all one after the other in
-    one dimension; lengths (N,). 'mean' divides each loss by its target's length first. `zero_infinity` makes
-    impossible targets (longer than the input) cost nothing. Source: Graves et al., 2006.
+    `log_probs` (T, N, C) from `log_softmax`, or (T, C); `targets` (N, S) padded, or all one after
+    the other in one dimension; lengths (N,). 'mean' divides each loss by its target's length first.
+    `zero_infinity` makes impossible targets (longer than the input) cost nothing. Source: Graves et
+    al., 2006.
     """
     how = reduction_of(reduction)
     x, y = as_tensor(log_probs, "log_probs"), as_tensor(targets, "targets")
@@ -132,9 +144,7 @@ def ctc_loss(
             f"ctc_loss: target {int(rows[n, s])} at row {n}, place {s} is no class: there are "
             f"{x.shape[2]}, so labels go from 0 to {x.shape[2] - 1}"
         )
-    z = apply(CTC, x, rows, steps, sizes, blank=blank)
-    if zero_infinity:
-        z = where(z == np.inf, 0.0, z)
+    z = apply(CTC, x, rows, steps, sizes, blank=blank, zero_infinity=zero_infinity)
     if how == "mean":
         return mean(z / clamp_min(as_tensor(sizes.astype(x.array.dtype)), 1))
     return reduced(z if batched or how == "sum" else z[0], how)
@@ -156,15 +166,15 @@ def check_lengths(x: Tensor, y: Tensor, steps: Array, sizes: Array, blank: int) 
         )
     if (steps < 0).any() or (steps > time).any() or (sizes < 0).any():
         raise ShapeError(
-            f"ctc_loss: Expected input_lengths to have value at most {time} (the time of log_probs) and no "
-            f"length to be negative, got {steps.tolist()} and {sizes.tolist()}"
+            f"ctc_loss: Expected input_lengths to have value at most {time} (the time of "
+            f"log_probs) and no length to be negative, got {steps.tolist()} and {sizes.tolist()}"
         )
     room = int(y.shape[-1]) if y.ndim == 2 else y.array.size
     needed = int(sizes.max(initial=0)) if y.ndim == 2 else int(sizes.sum())
     if room < needed:
         raise ShapeError(
-            f"ctc_loss: Expected tensor to have size at least {needed} at dimension {y.ndim - 1}, but got "
-            f"targets of size {list(y.shape)}"
+            f"ctc_loss: Expected tensor to have size at least {needed} at dimension {y.ndim - 1}, "
+            f"but got targets of size {list(y.shape)}"
         )
 
 

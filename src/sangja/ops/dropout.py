@@ -18,7 +18,8 @@ SELU_ALPHA = 1.6732632423543772
 
 
 class Keep(Primitive):
-    """z = 1 with probability p, else 0, of the given shape; drawn from the default generator as PyTorch does"""
+    """z = 1 with probability p, else 0, of the given shape; drawn from the default generator as
+    PyTorch does"""
 
     def forward(xp, like, *, p, shape):
         return default_generator.bernoulli_scalar(p, shape).astype(like.dtype)
@@ -51,9 +52,11 @@ def drop(
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """z = x / (1 − p) with probability 1 − p, else 0, each element for itself; x when not in training.
+    """z = x / (1 − p) with probability 1 − p, else 0, each element for itself; x when not in
+    training.
 
-    The elements dropped are those that PyTorch drops with the same seed. Source: Srivastava et al., 2014.
+    The elements dropped are those that PyTorch drops with the same seed. Source: Srivastava et al.,
+    2014.
     """
     return drop("dropout", input, p, training, inplace, channels=False, alpha=False)
 
@@ -71,11 +74,11 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     x = as_tensor(input)
     if x.ndim not in (3, 4):
         warnings.warn(
-            f"dropout2d: Received a {x.ndim}-D input to dropout2d, which is deprecated and will result "
-            "in an error in a future release. To retain the behavior and silence this warning, please "
-            "use dropout instead. Note that dropout2d exists to provide channel-wise dropout on inputs "
-            "with 2 spatial dimensions, a channel dimension, and an optional batch dimension "
-            "(i.e. 3D or 4D inputs).",
+            f"dropout2d: Received a {x.ndim}-D input to dropout2d, which is deprecated and will "
+            "result in an error in a future release. To retain the behavior and silence this "
+            "warning, please use dropout instead. Note that dropout2d exists to provide "
+            "channel-wise dropout on inputs with 2 spatial dimensions, a channel dimension, and "
+            "an optional batch dimension (i.e. 3D or 4D inputs).",
             UserWarning,
             stacklevel=2,
         )
@@ -95,11 +98,11 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     x = as_tensor(input)
     if x.ndim not in (4, 5):
         warnings.warn(
-            f"dropout3d: Received a {x.ndim}-D input to dropout3d, which is deprecated and will result "
-            "in an error in a future release. To retain the behavior and silence this warning, please "
-            "use dropout instead. Note that dropout3d exists to provide channel-wise dropout on inputs "
-            "with 3 spatial dimensions, a channel dimension, and an optional batch dimension "
-            "(i.e. 4D or 5D inputs).",
+            f"dropout3d: Received a {x.ndim}-D input to dropout3d, which is deprecated and will "
+            "result in an error in a future release. To retain the behavior and silence this "
+            "warning, please use dropout instead. Note that dropout3d exists to provide "
+            "channel-wise dropout on inputs with 3 spatial dimensions, a channel dimension, and "
+            "an optional batch dimension (i.e. 4D or 5D inputs).",
             UserWarning,
             stacklevel=2,
         )
@@ -117,7 +120,8 @@ def channel_dropout(
 def alpha_dropout(
     input: Any, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """Dropout that keeps mean and variance, for networks of `selu`: dropped elements take its lowest value.
+    """Dropout that keeps mean and variance, for networks of `selu`: dropped elements take its
+    lowest value.
 
     Source: Klambauer et al., 2017, https://arxiv.org/abs/1706.02515.
     """

@@ -54,7 +54,8 @@ class EmbeddingTable(Primitive):
 
 
 class EmbeddingSkip(Primitive):
-    """z[…, :] = table[index[…], :], 0 where the index is `padding_idx`: the transpose of `EmbeddingTable`"""
+    """z[…, :] = table[index[…], :], 0 where the index is `padding_idx`: the transpose of
+    `EmbeddingTable`"""
 
     def forward(xp, table, index, *, padding_idx):
         z = table[index]
@@ -82,13 +83,14 @@ def check_index(name: str, index: Any, rows: int) -> None:
     """Refuse an index outside the table, by value and place, before any work."""
     if index.dtype.kind not in "iu":
         raise DTypeError(
-            f"{name}: expected indices of an integer dtype such as int64, got {index.dtype}; use .long()"
+            f"{name}: expected indices of an integer dtype such as int64, got {index.dtype}; use "
+            ".long()"
         )
     if index.size and (index.min() < 0 or index.max() >= rows):
         place = tuple(int(i) for i in np.argwhere((index < 0) | (index >= rows))[0])
         raise OutOfRangeError(
-            f"{name}: index out of range in self: {int(index[place])} at position {list(place)}; the "
-            f"table has {rows} rows, so indices go from 0 to {rows - 1}"
+            f"{name}: index out of range in self: {int(index[place])} at position {list(place)}; "
+            f"the table has {rows} rows, so indices go from 0 to {rows - 1}"
         )
 
 
@@ -103,10 +105,10 @@ def embedding(
 ) -> Tensor:
     """z[…, :] = weight[input[…], :].
 
-    Indices (…), weight (rows, features) → (…, features). The row `padding_idx` gets no gradient. With
-    `max_norm` the rows used are first scaled down to that norm, in place; with `scale_grad_by_freq` the
-    gradient of a row is divided by how often it was picked. Raises `OutOfRangeError` for an
-    index that is no row.
+    Indices (…), weight (rows, features) → (…, features). The row `padding_idx` gets no gradient.
+    With `max_norm` the rows used are first scaled down to that norm, in place; with
+    `scale_grad_by_freq` the gradient of a row is divided by how often it was picked. Raises
+    `OutOfRangeError` for an index that is no row.
     """
     index, table = as_tensor(input), as_tensor(weight, "weight")
     if table.ndim != 2:
@@ -117,7 +119,8 @@ def embedding(
     if padding_idx is not None:
         if not -rows <= padding_idx < rows:
             raise ArgumentError(
-                f"embedding: padding_idx must be within num_embeddings: -{rows} to {rows - 1}, got {padding_idx}"
+                f"embedding: padding_idx must be within num_embeddings: -{rows} to {rows - 1}, "
+                f"got {padding_idx}"
             )
         padding_idx %= rows
     check_index("embedding", index.array, rows)
@@ -139,7 +142,8 @@ class OneHot(Primitive):
 
 
 def one_hot(input: Any, num_classes: int = -1) -> Tensor:
-    """z[…, c] = 1 where the input is c, else 0; int64. (…) → (…, num_classes), by default the largest + 1.
+    """z[…, c] = 1 where the input is c, else 0; int64. (…) → (…, num_classes), by default the
+    largest + 1.
 
     >>> import sangja
     >>> sangja.nn.functional.one_hot(sangja.tensor([1, 0]))
@@ -161,7 +165,7 @@ def one_hot(input: Any, num_classes: int = -1) -> Tensor:
     elif x.array.size and (x.array.min() < 0 or x.array.max() >= num_classes):
         low, high = int(x.array.min()), int(x.array.max())
         raise ShapeError(
-            f"one_hot: Class values must be smaller than num_classes and not negative: they go from {low} "
-            f"to {high}, num_classes is {num_classes}"
+            "one_hot: Class values must be smaller than num_classes and not negative: they go "
+            f"from {low} to {high}, num_classes is {num_classes}"
         )
     return apply(OneHot, x, classes=num_classes)  # type: ignore[no-any-return]

@@ -17,9 +17,9 @@ from sangja.engine import Primitive, Tensor, apply, copy_
 from sangja.engine.apply import array_of
 from sangja.engine.inplace import check_writable, past, write
 from sangja.engine.mode import MODE
-from sangja.engine.structure import Cast
 from sangja.engine.tensor import version_of
 from sangja.ops.arguments import as_tensor
+from sangja.ops.convert import cast
 
 EVERYTHING = slice(None)
 MANY = 256  # from so many numbers on, adding by one linear index is faster
@@ -271,13 +271,36 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     """z = x[index]: a view for ints, slices, None and …; a copy where tensors or lists pick."""
     kind = index.__class__
     if kind is int and input.array.ndim:
-        check_position(index, len(input.array), 0)
         return apply(Select, input, index=(index, ...))
-    if kind is slice and input.array.ndim:
-        return apply(Slice, input, index=(check_slice(index),))
+    plain = plain_index(index if kind is tuple else (index,))
+    if plain is not None:
+        return apply(Slice, input, index=plain)
+    if kind is Tensor and picks(index, input):
+        return apply(Index, input, index, places=(0,))
     basic, indices, places = split_index(input, index if kind is tuple else (index,))
     view = input if trivial(basic) and indices else apply(Slice, input, index=basic)
     return apply(Index, view, *indices, places=places) if indices else view
+
+
+def plain_index(items: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The index, if it consists of ints and slices without steps, of which NumPy thinks as PyTorch
+    does; these are most."""
+    for item in items:
+        kind = item.__class__
+        if kind is not int and (kind is not slice or item.step is not None):
+            return None
+    return (*items, ...)
+
+
+def picks(index: Tensor, x: Tensor) -> bool:
+    """Whether a tensor picks from the first dimensions of `x` by numbers or as a mask: checked."""
+    array = index.array
+    if not array.ndim or not x.array.ndim or (array.dtype != np.int64 and array.dtype.kind != "b"):
+        return False
+    if array.ndim > x.array.ndim and array.dtype.kind == "b":
+        return False
+    check_indices(array, x.array.shape, 0)
+    return True
 
 
 def trivial(basic: tuple[Any, ...]) -> bool:
@@ -287,7 +310,16 @@ def trivial(basic: tuple[Any, ...]) -> bool:
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
     """x[index] = value, broadcast and converted to the dtype of x."""
-    basic, indices, places = split_index(input, index if index.__class__ is tuple else (index,))
+    items = index if index.__class__ is tuple else (index,)
+    plain = plain_index(items)
+    indices: Any
+    places: tuple[int, ...]
+    if plain is not None:
+        basic, indices, places = plain, [], ()
+    elif index.__class__ is Tensor and picks(index, input):
+        basic, indices, places = (...,), [index], (0,)
+    else:
+        basic, indices, places = split_index(input, items)
     if unrecorded(input) and (not isinstance(value, Tensor) or unrecorded(value)):
         write_plainly(input, basic, laid_out(indices, places) if indices else ..., value)
         return
@@ -297,8 +329,7 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
         copy_(view, without_leading_ones(values, view.array.ndim))
         return
     check_writable(view, "index_put_")
-    if values.array.dtype != view.array.dtype:
-        values = apply(Cast, values, dtype=view.array.dtype)
+    values = cast(values, view.array.dtype)
     picked = view.array[laid_out([array_of(i) for i in indices], places)].ndim
     values = without_leading_ones(values, picked)
     put = apply(IndexPut, past(view), values, *indices, places=places, accumulate=False)
@@ -313,16 +344,19 @@ def unrecorded(x: Tensor) -> bool:
 
 def write_plainly(x: Tensor, basic: tuple[Any, ...], rest: Any, value: Any) -> None:
     """The write alone, where no history is concerned: one copy instead of three."""
-    check_writable(x, "__setitem__")
-    target = x.array[basic]
-    if not target.flags.writeable:
-        raise GradientError("__setitem__: the array under this tensor is read-only; use a clone()")
     values = value.array if isinstance(value, Tensor) else as_tensor(value, "value").array
-    if rest is not ...:
-        rest = tuple(array_of(i) for i in rest)
+    if not x.array.flags.writeable:
+        check_writable(x, "__setitem__")
+        raise GradientError("__setitem__: the array under this tensor is read-only; use a clone()")
     try:
-        with np.errstate(all="ignore"):
+        target = x.array[basic]
+        if rest is not ...:
+            rest = tuple([array_of(i) for i in rest])
+        if values.dtype is target.dtype or values.dtype == target.dtype:
             target[rest] = values
+        else:
+            with np.errstate(all="ignore"):
+                target[rest] = values
     except (ValueError, IndexError) as error:
         wanted = ShapeError if isinstance(error, ValueError) else OutOfRangeError
         raise wanted(

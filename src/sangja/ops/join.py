@@ -71,7 +71,7 @@ class Repeat(Primitive):
 
 def several(tensors: Any, name: str) -> list[Tensor]:
     """The tensors of a list or tuple, at least one."""
-    if isinstance(tensors, Tensor) or not isinstance(tensors, Sequence):
+    if not isinstance(tensors, (list, tuple)):
         raise ArgumentTypeError(
             f"{name}(): argument 'tensors' must be tuple of Tensors, not {type(tensors).__name__}"
         )
@@ -97,13 +97,11 @@ def cat(tensors: Any, dim: int = 0) -> Any:
         raise ShapeError("zero-dimensional tensor cannot be concatenated; use stack()")
     place = normalize_dim(dim, like.ndim)
     for i, x in enumerate(filled):
-        check_fit(like.array.shape, x.array.shape, place, i)
+        if x.array.shape != like.array.shape:
+            check_fit(like.array.shape, x.array.shape, place, i)
     if len(filled) < len(found) and like.ndim > 1:  # what is passed over still counts for the dtype
         blank = tuple(0 if d == place else n for d, n in enumerate(like.array.shape))
-        found = [
-            as_tensor(np.empty(blank, x.array.dtype)) if x.array.shape == LEGACY else x
-            for x in found
-        ]
+        found = [reshape(x, blank) if x.array.shape == LEGACY else x for x in found]
     return apply(Cat, *found, dim=place)
 
 
@@ -199,6 +197,21 @@ def block_diag(*tensors: Any) -> Tensor:
         rows.append(cat([as_tensor(sides[0]), x, as_tensor(sides[1])], 1))
         start += n
     return cat(rows, 0)
+
+
+def kron(input: Any, other: Any) -> Tensor:
+    """The Kronecker product: every element of x times the whole of y, in the place of the element.
+
+    >>> import sangja
+    >>> sangja.kron(sangja.tensor([1, 10]), sangja.tensor([1, 2]))
+    tensor([ 1,  2, 10, 20])
+    """
+    x, y = as_tensor(input), as_tensor(other, "other")
+    n = max(x.ndim, y.ndim)
+    a, b = ((1,) * (n - z.ndim) + z.array.shape for z in (x, y))
+    apart = reshape(x, [size for pair in zip(a, (1,) * n, strict=True) for size in pair])
+    blocks = apart * reshape(y, [size for pair in zip((1,) * n, b, strict=True) for size in pair])
+    return reshape(blocks, [i * j for i, j in zip(a, b, strict=True)])
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

@@ -7,6 +7,8 @@ from typing import Any
 from sangja.core.errors import DTypeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.arguments import as_tensor
+from sangja.ops.reduce import sum as total
+from sangja.ops.shape import permute, reshape
 
 
 class Linear(Primitive):
@@ -46,8 +48,8 @@ class LinearWeight(Primitive):
 def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
     """z = x · wᵀ + b.
 
-    x (…, in), w (out, in) or (in,), b (out,) → (…, out) or (…,). Raises `ShapeError` where x has not as many
-    features as w expects, `DTypeError` where their dtypes differ.
+    x (…, in), w (out, in) or (in,), b (out,) → (…, out) or (…,). Raises `ShapeError` where x has
+    not as many features as w expects, `DTypeError` where their dtypes differ.
 
     >>> import sangja
     >>> sangja.nn.functional.linear(sangja.tensor([1.0, 2.0]), sangja.tensor([[3.0, 4.0]]))
@@ -60,9 +62,10 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
         return z if bias is None else z + bias
     if m.ndim != 2 or not a.ndim or a.shape[-1] != m.shape[1]:
         raise ShapeError(
-            f"linear: input {list(a.shape)} and weight {list(m.shape)}: mat1 and mat2 shapes cannot "
-            f"be multiplied. The weight is (out_features, in_features), and the last dimension of "
-            f"the input must be in_features. Flatten the input, or make the layer for its size"
+            f"linear: input {list(a.shape)} and weight {list(m.shape)}: mat1 and mat2 shapes "
+            "cannot be multiplied. The weight is (out_features, in_features), and the last "
+            "dimension of the input must be in_features. Flatten the input, or make the layer for "
+            "its size"
         )
     if a.dtype != m.dtype:
         raise DTypeError(
@@ -77,3 +80,25 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
                 f"{m.shape[0]} out_features of the weight {list(m.shape)}"
             )
     return apply(Linear, x, w, bias)  # type: ignore[no-any-return]
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
+    """z[…, o] = Σ_ij x₁[…, i] · w[o, i, j] · x₂[…, j] + b[o].
+
+    x₁ (…, I), x₂ (…, J), w (O, I, J), b (O,) → (…, O).
+    """
+    x1, x2, w = (
+        as_tensor(input1, "input1"),
+        as_tensor(input2, "input2"),
+        as_tensor(weight, "weight"),
+    )
+    if w.ndim != 3 or x1.shape[:-1] != x2.shape[:-1] or (x1.shape[-1], x2.shape[-1]) != w.shape[1:]:
+        raise ShapeError(
+            "bilinear: input1 (…, I), input2 (…, J) and weight (O, I, J) must agree, got "
+            f"{list(x1.shape)}, {list(x2.shape)} and {list(w.shape)}"
+        )
+    outputs, n, m = w.shape
+    half = linear(x1, reshape(permute(w, (0, 2, 1)), (outputs * m, n)))
+    half = reshape(half, (*x1.shape[:-1], outputs, m))
+    z = total(half * reshape(x2, (*x2.shape[:-1], 1, m)), dim=-1)
+    return z if bias is None else z + bias

@@ -1,4 +1,5 @@
-"""Losses of one element against another: squared, absolute and their relatives; and what all losses share."""
+"""Losses of one element against another: squared, absolute and their relatives; and what all losses
+share."""
 
 from __future__ import annotations
 
@@ -21,15 +22,12 @@ def reduction_of(
 ) -> str:
     """'none', 'mean' or 'sum', also from PyTorch's deprecated `size_average` and `reduce`."""
     if size_average is not None or reduce is not None:
-        if reduce is False:
-            reduction = "none"
-        else:
-            reduction = "sum" if size_average is False else "mean"
+        reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
         warnings.warn(
             f"size_average and reduce args will be deprecated, please use reduction='{reduction}' "
             "instead.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     if reduction not in REDUCTIONS:
         raise ArgumentError(
@@ -51,10 +49,10 @@ def pair(input: Any, target: Any) -> tuple[Tensor, Tensor]:
     if x.array.shape != y.array.shape:
         warnings.warn(
             f"Using a target size ({y.shape}) that is different to the input size ({x.shape}). "
-            "This will likely lead to incorrect results due to broadcasting. Please ensure they have "
-            "the same size, e.g. with target.reshape(input.shape) or input.squeeze(-1).",
+            "This will likely lead to incorrect results due to broadcasting. Please ensure they "
+            "have the same size, e.g. with target.reshape(input.shape) or input.squeeze(-1).",
             UserWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
         broadcast_shapes(x.shape, y.shape)
     return x, y
@@ -110,8 +108,8 @@ def l1_loss(
 
 
 class Huber(Primitive):
-    """z = d²/2 where |d| ≤ δ, else δ·(|d| − δ/2), with d = x − y; a primitive because its derivative,
-    d limited to ±δ, is right also where d² overflows"""
+    """z = d²/2 where |d| ≤ δ, else δ·(|d| − δ/2), with d = x − y; a primitive because its
+    derivative, d limited to ±δ, is right also where d² overflows"""
 
     promotes = True
     grad_name = "HuberLossBackward0"
@@ -148,7 +146,8 @@ def smooth_l1_loss(
     reduction: str = "mean",
     beta: float = 1.0,
 ) -> Tensor:
-    """z = d²/(2β) where |d| < β, else |d| − β/2, with d = x − y: the Huber loss over β; for β = 0 |d|.
+    """z = d²/(2β) where |d| < β, else |d| − β/2, with d = x − y: the Huber loss over β; for β = 0
+    |d|.
 
     Source: Girshick, 2015, https://arxiv.org/abs/1504.08083.
     """

@@ -51,8 +51,8 @@ def margin_ranking_loss(
     )
     if not x1.ndim == x2.ndim == y.ndim:
         raise ShapeError(
-            "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
-            f"{list(x1.shape)}, input2: {list(x2.shape)}, target: {list(y.shape)}"
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
+            f"input1: {list(x1.shape)}, input2: {list(x2.shape)}, target: {list(y.shape)}"
         )
     return reduced(clamp_min(margin - y * (x1 - x2), 0), how)
 
@@ -84,7 +84,8 @@ def triplet_margin_loss(
 ) -> Tensor:
     """z = max(0, |a − p| − |a − n| + margin), with the distances of `pairwise_distance`.
 
-    With `swap` the negative is compared with the nearer of anchor and positive. Source: Balntas et al., 2016.
+    With `swap` the negative is compared with the nearer of anchor and positive. Source: Balntas et
+    al., 2016.
     """
 
     def distance(x: Tensor, y: Tensor) -> Tensor:
@@ -116,9 +117,9 @@ def triplet(
     a, p, n = as_tensor(anchor), as_tensor(positive, "positive"), as_tensor(negative, "negative")
     if not a.ndim == p.ndim == n.ndim:
         raise ShapeError(
-            "triplet_margin_loss: The anchor, positive, and negative tensors are expected to have the "
-            f"same number of dimensions, but got: anchor {a.ndim}D, positive {p.ndim}D, and negative "
-            f"{n.ndim}D inputs"
+            "triplet_margin_loss: The anchor, positive, and negative tensors are expected to have "
+            f"the same number of dimensions, but got: anchor {a.ndim}D, positive {p.ndim}D, and "
+            f"negative {n.ndim}D inputs"
         )
     if margin <= 0:
         raise ArgumentError(f"triplet_margin_loss: margin must be greater than 0, got {margin}")
@@ -149,8 +150,9 @@ def cosine_embedding_loss(
     )
     if y.ndim not in (0, 1) or x1.ndim != y.ndim + 1 or x2.ndim != y.ndim + 1:
         raise ShapeError(
-            f"cosine_embedding_loss: a {y.ndim}D target tensor expects {y.ndim + 1}D input tensors (targets "
-            f"() or (N,)), but found inputs with sizes {list(x1.shape)} and {list(x2.shape)}"
+            f"cosine_embedding_loss: a {y.ndim}D target tensor expects {y.ndim + 1}D input "
+            f"tensors (targets () or (N,)), but found inputs with sizes {list(x1.shape)} and "
+            f"{list(x2.shape)}"
         )
     tiny = 1e-12
     square1, square2 = total(x1 * x1, dim=-1) + tiny, total(x2 * x2, dim=-1) + tiny
@@ -165,11 +167,13 @@ def cosine_embedding_loss(
 def scores_and_labels(name: str, input: Any, target: Any, several: bool) -> tuple[Tensor, Tensor]:
     """Scores (N, C) and labels (N,), or `several` per row (N, C); each may lack N."""
     x, y = as_tensor(input), as_tensor(target, "target")
+    if not x.ndim:
+        x, y = reshape(x, (1,)), reshape(y, (1,)) if several else y
     expected = x.shape if several else x.shape[:-1]
     if x.ndim not in (1, 2) or (y.shape != expected and not (x.ndim == 1 and y.shape == (1,))):
         raise ShapeError(
-            f"{name}: inconsistent target size: {list(y.shape)} for an input (N, C) or (C,) of size "
-            f"{list(x.shape)}; expected {list(expected)}"
+            f"{name}: inconsistent target size: {list(y.shape)} for an input (N, C) or (C,) of "
+            f"size {list(x.shape)}; expected {list(expected)}"
         )
     rows = reshape(x, (-1, x.shape[-1]))
     return rows, reshape(y, (rows.shape[0], -1) if several else (-1,))
@@ -185,7 +189,8 @@ def multi_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """z = (1/C) · Σ over i ≠ y of w[y] · max(0, margin − x[y] + x[i])ᵖ, for scores x and the class y.
+    """z = (1/C) · Σ over i ≠ y of w[y] · max(0, margin − x[y] + x[i])ᵖ, for scores x and the class
+    y.
 
     (N, C) and (N,), or (C,) and (). p is 1 or 2.
     """
@@ -198,7 +203,7 @@ def multi_margin_loss(
     z = clamp_min(margin - right + x, 0)
     if p == 2:
         z = z * z
-    z = z * apply(OtherClasses, y, classes=x.shape[1], dtype=x.array.dtype)
+    z = where(apply(OtherClasses, y, classes=x.shape[1]), z, 0.0)
     z = total(z, dim=1) / x.shape[1]
     if weight is not None:
         z = z * as_tensor(weight, "weight")[y]
@@ -206,20 +211,19 @@ def multi_margin_loss(
 
 
 class OtherClasses(Primitive):
-    """z[n, c] = 0 where c is x[n], else 1"""
+    """z[n, c] = whether class c is not x[n]"""
 
-    def forward(xp, x, *, classes, dtype):
-        return (x[:, None] != xp.arange(classes)).astype(dtype)
+    def forward(xp, x, *, classes):
+        return x[:, None] != xp.arange(classes)
 
 
 class NamedClasses(Primitive):
-    """z[n, c] = 1 where c is among the labels x[n, 0], x[n, 1], … before the first −1, else 0"""
+    """z[n, c] = how often c is among the labels x[n, 0], x[n, 1], … (−1 is none)"""
 
     def forward(xp, x, *, dtype):
-        listed = xp.logical_and.accumulate(x >= 0, axis=1)
         z = xp.zeros(x.shape, dtype)
-        row, place = xp.nonzero(listed)
-        z[row, x[row, place]] = 1
+        row, place = xp.nonzero(x >= 0)
+        xp.add.at(z, (row, x[row, place]), 1)
         return z
 
 
@@ -245,9 +249,10 @@ def multilabel_margin_loss(
     x, y = scores_and_labels("multilabel_margin_loss", input, target, several=True)
     listed = apply(ListedFirst, y)
     check_labels("multilabel_margin_loss", listed.array, x.shape[1], -1)
-    named = apply(NamedClasses, y, dtype=x.array.dtype)
+    named = apply(NamedClasses, listed, dtype=x.array.dtype)
     pairs = clamp_min(1 - reshape(x, (*x.shape, 1)) + reshape(x, (x.shape[0], 1, -1)), 0)
-    z = pairs * reshape(named, (*x.shape, 1)) * (1 - reshape(named, (x.shape[0], 1, -1)))
+    times, free = reshape(named, (*x.shape, 1)), reshape(named == 0, (x.shape[0], 1, -1))
+    z = where((times != 0) & free, pairs * times, 0.0)
     z = total(z, dim=(1, 2)) / x.shape[1]
     return reduced(z if as_tensor(input).ndim == 2 else z[0], how)
 
@@ -260,7 +265,8 @@ def multilabel_soft_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """z = −(1/C) · Σ w · (y · ln σ(x) + (1 − y) · ln σ(−x)): one binary cross-entropy per class, averaged."""
+    """z = −(1/C) · Σ w · (y · ln σ(x) + (1 − y) · ln σ(−x)): one binary cross-entropy per class,
+    averaged."""
     how = reduction_of(reduction, size_average, reduce)
     x, y = as_tensor(input), as_tensor(target, "target")
     z = -(y * logsigmoid(x) + (1 - y) * logsigmoid(-x))

@@ -20,6 +20,7 @@ from sangja.ops import (
     diagonal,
     elementwise,
     exponential,
+    extreme,
     index,
     join,
     linalg,
@@ -28,8 +29,11 @@ from sangja.ops import (
     random,
     reduce,
     rounding,
+    scan,
     scatter,
     shape,
+    softmax,
+    sort,
     special,
     split,
     trigonometry,
@@ -39,8 +43,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     # activation
     "relu": activation.relu,
     "sigmoid": activation.sigmoid,
-    "softmax": activation.softmax,
-    "log_softmax": activation.log_softmax,
     "hardshrink": activation.hardshrink,
     "prelu": activation.prelu,
     # arrange
@@ -160,10 +162,21 @@ METHODS: dict[str, Callable[..., Any]] = {
     "hypot": exponential.hypot,
     "__pow__": exponential.pow,
     "__rpow__": exponential.rpow,
+    # extreme
+    "aminmax": extreme.aminmax,
+    "amax": extreme.amax,
+    "amin": extreme.amin,
+    "max": extreme.max,
+    "min": extreme.min,
+    "argmax": extreme.argmax,
+    "argmin": extreme.argmin,
+    "median": extreme.median,
+    "nanmedian": extreme.nanmedian,
     # index
     "__getitem__": index.getitem,
     "__setitem__": index.setitem,
     # join
+    "kron": join.kron,
     "repeat": join.repeat,
     "tile": join.tile,
     "repeat_interleave": join.repeat_interleave,
@@ -234,6 +247,25 @@ METHODS: dict[str, Callable[..., Any]] = {
     "expand_as": shape.expand_as,
     "broadcast_to": shape.broadcast_to,
     "sum_to_size": shape.sum_to_size,
+    # softmax
+    "softmax": softmax.softmax,
+    "log_softmax": softmax.log_softmax,
+    # scan
+    "cumsum": scan.cumsum,
+    "cumprod": scan.cumprod,
+    "cummax": scan.cummax,
+    "cummin": scan.cummin,
+    "logcumsumexp": scan.logcumsumexp,
+    # sort
+    "sort": sort.sort,
+    "argsort": sort.argsort,
+    "msort": sort.msort,
+    "topk": sort.topk,
+    "kthvalue": sort.kthvalue,
+    "unique": sort.unique,
+    "unique_consecutive": sort.unique_consecutive,
+    "bincount": sort.bincount,
+    "histc": sort.histc,
     # special
     "erf": special.erf,
     "erfc": special.erfc,
@@ -277,8 +309,18 @@ METHODS: dict[str, Callable[..., Any]] = {
     "deg2rad": trigonometry.deg2rad,
     "rad2deg": trigonometry.rad2deg,
     # others
+    # reduce
     "sum": reduce.sum,
     "mean": reduce.mean,
+    "nansum": reduce.nansum,
+    "nanmean": reduce.nanmean,
+    "prod": reduce.prod,
+    "var": reduce.var,
+    "std": reduce.std,
+    "logsumexp": reduce.logsumexp,
+    "all": reduce.all,
+    "any": reduce.any,
+    "count_nonzero": reduce.count_nonzero,
     "matmul": linalg.matmul,
     "backward": backward,
     "copy_": copy_,
@@ -414,10 +456,12 @@ INPLACE = [
     "sinc",
     "deg2rad",
     "rad2deg",
+    "cumsum",
+    "cumprod",
 ]
 
 # In place without a write: `x.t_()` is x itself, seen in another shape.
-REARRANGE = "squeeze unsqueeze transpose swapaxes swapdims t".split()
+REARRANGE = ["squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t"]
 
 OPERATORS: dict[str, type[Primitive]] = {
     "add": elementwise.Add,
@@ -508,7 +552,7 @@ def bind() -> None:
         setattr(Operations, f"__r{name}__", reflected_of(primitive, f"__r{name}__"))
         compute = functools.partial(binary, primitive)
         setattr(Operations, f"__i{name}__", inplace_of(compute, f"__i{name}__"))
-    setattr(Operations, "__ipow__", inplace_of(exponential.pow, "__ipow__"))
+    Operations.__ipow__ = inplace_of(exponential.pow, "__ipow__")
     for name, primitive in COMPARISONS.items():
         setattr(Operations, f"__{name}__", operator_of(primitive, f"__{name}__"))
 

@@ -2,10 +2,10 @@
 
     z = (x − μ) · r · w + b,   μ = mean of x,   r = 1 / √(variance of x + ε)
 
-Batch, layer, group, instance and RMS normalisation differ only in which elements form a group. Mean and r
-are primitives of their own with a history, and inputs of `Normalize`; but its derivative for x counts their
-dependence on x in, and sends nothing to them. So the first derivative uses the values from the forward pass,
-and every higher one is still right.
+Batch, layer, group, instance and RMS normalisation differ only in which elements form a group. Mean
+and r are primitives of their own with a history, and inputs of `Normalize`; but its derivative for
+x counts their dependence on x in, and sends nothing to them. So the first derivative uses the
+values from the forward pass, and every higher one is still right.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.engine import Primitive, Tensor, apply, no_grad
 from sangja.ops.arguments import as_tensor
+from sangja.ops.pool import WindowSum
 from sangja.ops.reduce import Mean
 from sangja.ops.shape import reshape
 
@@ -128,10 +129,11 @@ def batch_norm(
 ) -> Tensor:
     """Each channel normalised over the batch: z = (x − μ) / √(σ² + ε) · w + b.
 
-    (N, C, …) → the same. In training μ and σ² are those of the batch, and the running statistics are moved
-    towards them in place: running ← (1 − momentum) · running + momentum · batch (the variance there with
-    n − 1). Otherwise the running statistics are used. Raises `ArgumentError` for a single value per channel
-    in training. Source: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167.
+    (N, C, …) → the same. In training μ and σ² are those of the batch, and the running statistics
+    are moved towards them in place: running ← (1 − momentum) · running + momentum · batch (the
+    variance there with n − 1). Otherwise the running statistics are used. Raises `ArgumentError`
+    for a single value per channel in training. Source: Ioffe and Szegedy, 2015,
+    https://arxiv.org/abs/1502.03167.
     """
     x = as_tensor(input)
     if not x.array.size:
@@ -148,8 +150,9 @@ def batch_norm(
         )
     if training and x.array.size == x.shape[1]:
         raise ArgumentError(
-            f"Expected more than 1 value per channel when training, got input size {list(x.shape)}: "
-            "use a larger batch (drop_last=True drops a last batch of one), or model.eval()"
+            "Expected more than 1 value per channel when training, got input size "
+            f"{list(x.shape)}: use a larger batch (drop_last=True drops a last batch of one), or "
+            "model.eval()"
         )
     if not training:
         return running_norm(x, mean, var, w, b, eps)
@@ -192,8 +195,8 @@ def layer_norm(
 ) -> Tensor:
     """Each sample normalised over its last dimensions: z = (x − μ) / √(σ² + ε) · w + b.
 
-    (…, *normalized_shape) → the same; w and b have `normalized_shape`. Source: Ba, Kiros and Hinton, 2016,
-    https://arxiv.org/abs/1607.06450.
+    (…, *normalized_shape) → the same; w and b have `normalized_shape`. Source: Ba, Kiros and
+    Hinton, 2016, https://arxiv.org/abs/1607.06450.
     """
     x = as_tensor(input)
     dims, w, b = trailing("layer_norm", x, normalized_shape, weight, bias)
@@ -204,7 +207,8 @@ def layer_norm(
 def rms_norm(
     input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
 ) -> Tensor:
-    """Each sample over the root of its mean square: z = x / √(mean of x² + ε) · w, over the last dimensions.
+    """Each sample over the root of its mean square: z = x / √(mean of x² + ε) · w, over the last
+    dimensions.
 
     ε is by default the machine epsilon of the dtype. Source: Zhang and Sennrich, 2019,
     https://arxiv.org/abs/1910.07467.
@@ -227,8 +231,8 @@ def trailing(where: str, x: Tensor, normalized_shape: Any, weight: Any, bias: An
         v = None if value is None else as_tensor(value, name)
         if v is not None and v.shape != shape:
             raise ShapeError(
-                f"{where}: Expected {name} to be of same shape as normalized_shape, but got {name} of "
-                f"shape {list(v.shape)} and normalized_shape = {list(shape)}"
+                f"{where}: Expected {name} to be of same shape as normalized_shape, but got "
+                f"{name} of shape {list(v.shape)} and normalized_shape = {list(shape)}"
             )
         values.append(v)
     if x.array.shape[-len(shape) :] != shape:
@@ -244,13 +248,14 @@ def group_norm(
 ) -> Tensor:
     """Each sample's channels normalised in `num_groups` groups: z = (x − μ) / √(σ² + ε) · w + b.
 
-    (N, C, …) → the same; w and b have C elements. Source: Wu and He, 2018, https://arxiv.org/abs/1803.08494.
+    (N, C, …) → the same; w and b have C elements. Source: Wu and He, 2018,
+    https://arxiv.org/abs/1803.08494.
     """
     x = as_tensor(input)
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ShapeError(
-            f"group_norm: Expected number of channels in input to be divisible by num_groups, but got "
-            f"input of shape {list(x.shape)} and num_groups={num_groups}"
+            "group_norm: Expected number of channels in input to be divisible by num_groups, but "
+            f"got input of shape {list(x.shape)} and num_groups={num_groups}"
         )
     inner = (num_groups, x.shape[1] // num_groups)
     grouped = reshape(x, (x.shape[0], *inner, *x.shape[2:]))
@@ -278,8 +283,8 @@ def instance_norm(
 ) -> Tensor:
     """Each channel of each sample normalised by itself: z = (x − μ) / √(σ² + ε) · w + b.
 
-    (N, C, …) → the same. With `use_input_stats=False` the running statistics are used. Source: Ulyanov,
-    Vedaldi and Lempitsky, 2016, https://arxiv.org/abs/1607.08022.
+    (N, C, …) → the same. With `use_input_stats=False` the running statistics are used. Source:
+    Ulyanov, Vedaldi and Lempitsky, 2016, https://arxiv.org/abs/1607.08022.
     """
     x = as_tensor(input)
     if not use_input_stats:
@@ -292,3 +297,24 @@ def instance_norm(
     b = along_channels(bias, x, "bias", "instance_norm")
     dims = tuple(range(2, x.ndim))
     return batch_statistics_norm(x, running_mean, running_var, w, b, dims, momentum, eps)
+
+
+def local_response_norm(
+    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """z = x / (k + α · mean of x² over the `size` channels around)^β; (N, C, …) → the same.
+
+    Source: Krizhevsky, Sutskever and Hinton, 2012.
+    """
+    x = as_tensor(input)
+    if x.ndim < 3:
+        raise ShapeError(
+            "local_response_norm: Expected 3D or higher dimensionality input (N, C, …) (got "
+            f"{x.ndim} dimensions)"
+        )
+    if not x.array.size:
+        return x
+    around = apply(
+        WindowSum, x * x, dim=1, windows=x.shape[1], kernel=size, stride=1, padding=size // 2
+    )
+    return x / (around * (alpha / size) + k) ** beta  # type: ignore[no-any-return]

@@ -13,7 +13,8 @@ from sangja.ops.windows import Ints, check_positive, count_windows, ints, taps
 
 
 class Unfold(Primitive):
-    """z[n, (c, k), o] = x[n, c, o·stride + k·dilation − padding], with k and o in row-major order"""
+    """z[n, (c, k), o] = x[n, c, o·stride + k·dilation − padding], with k and o in row-major
+    order"""
 
     grad_name = "Im2ColBackward0"
 
@@ -102,8 +103,8 @@ def fold(
     if x.ndim not in (2, 3) or x.shape[-2] % elements or x.shape[-1] != count:
         raise ShapeError(
             f"fold: Given output_size={sizes}, kernel_size={static['kernel']}, dilation="
-            f"{static['dilation']}, padding={static['padding']}, stride={static['stride']}, expected "
-            f"an input (N, C·{elements}, {count}), but got {list(x.shape)}"
+            f"{static['dilation']}, padding={static['padding']}, stride={static['stride']}, "
+            f"expected an input (N, C·{elements}, {count}), but got {list(x.shape)}"
         )
     z = apply(Fold, x if x.ndim == 3 else x[None], sizes=sizes, **static)
     return z if x.ndim == 3 else z[0]  # type: ignore[no-any-return]
@@ -117,8 +118,8 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Tensor:
     x, r = as_tensor(input), upscale_factor
     if x.ndim < 3 or r < 1 or x.shape[-3] % (r * r):
         raise ShapeError(
-            "pixel_shuffle expects its input (…, C, H, W) to have a 'channel' size divisible by the "
-            f"square of upscale_factor, got {list(x.shape)} and upscale_factor={r}"
+            "pixel_shuffle expects its input (…, C, H, W) to have a 'channel' size divisible by "
+            f"the square of upscale_factor, got {list(x.shape)} and upscale_factor={r}"
         )
     lead, (c, h, w), n = x.shape[:-3], x.shape[-3:], x.ndim - 3
     z = reshape(x, (*lead, c // (r * r), r, r, h, w))

@@ -149,7 +149,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Tensor:
     all elements in a row."""
     x, index = as_tensor(input), whole_index(indices, "take_along_dim")
     if dim is None:
-        return gather(flatten(x), 0, flatten(index))
+        x, index, dim = flatten(x), flatten(index), 0
     if x.ndim != index.ndim:
         raise ShapeError(
             "take_along_dim(): input and indices should have the same number of dimensions, but "
@@ -158,6 +158,9 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Tensor:
     d = normalize_dim(dim, x.ndim)
     if not x.ndim:
         return gather(x, d, index)
+    check_range(index, x.array.shape[d], d, "take_along_dim", negative=True)
+    if index.array.size and index.array.min() < 0:
+        index = index % x.array.shape[d]
     a, b = list(x.array.shape), list(index.array.shape)
     a[d] = b[d] = 1
     common = broadcast_shapes(a, b)

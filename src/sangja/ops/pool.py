@@ -40,16 +40,20 @@ class MaxPool(Primitive):
         return z
 
     def dx(g, x, out, x_shape, windows, kernel, stride, padding, dilation):
-        static = dict(
-            windows=windows, kernel=kernel, stride=stride, padding=padding, dilation=dilation
-        )
+        static = {
+            "windows": windows,
+            "kernel": kernel,
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+        }
         chosen = apply(Chosen, x, out, **static)
         return apply(PutChosen, g, chosen, shape=x_shape, **static)
 
 
 class Chosen(Primitive):
-    """z[…, o] = the place in the window, in row-major order, from which its maximum comes: the first that
-    equals it, or the last nan"""
+    """z[…, o] = the place in the window, in row-major order, from which its maximum comes: the
+    first that equals it, or the last nan"""
 
     def forward(xp, x, best, *, windows, kernel, stride, padding, dilation):
         z = xp.zeros(best.shape, xp.min_scalar_type(math.prod(kernel)))
@@ -81,9 +85,13 @@ class PutChosen(Primitive):
         return z
 
     def dx(g, chosen, windows, kernel, stride, padding, dilation):
-        static = dict(
-            windows=windows, kernel=kernel, stride=stride, padding=padding, dilation=dilation
-        )
+        static = {
+            "windows": windows,
+            "kernel": kernel,
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+        }
         return apply(TakeChosen, g, chosen, **static)
 
 
@@ -99,9 +107,13 @@ class TakeChosen(Primitive):
         return z
 
     def dx(g, chosen, x_shape, windows, kernel, stride, padding, dilation):
-        static = dict(
-            windows=windows, kernel=kernel, stride=stride, padding=padding, dilation=dilation
-        )
+        static = {
+            "windows": windows,
+            "kernel": kernel,
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+        }
         return apply(PutChosen, g, chosen, shape=x_shape, **static)
 
 
@@ -125,12 +137,13 @@ def pool_arguments(
     """The static arguments of a pooling primitive, checked."""
     if x.ndim not in (dims + 1, dims + 2):
         raise ShapeError(
-            f"{name}: Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) tensor, but got input "
-            f"of size: {list(x.shape)}"
+            f"{name}: Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) tensor, but got "
+            f"input of size: {list(x.shape)}"
         )
     if any(n == 0 for n in x.shape[-dims - 1 :]):
         raise ShapeError(
-            f"{name}: Expected input with non-zero size for all but the batch dimension, got {list(x.shape)}"
+            f"{name}: Expected input with non-zero size for all but the batch dimension, got "
+            f"{list(x.shape)}"
         )
     kernel = ints(kernel_size, dims, "kernel_size")
     steps = ints(stride, dims, "stride") if stride or stride == 0 else kernel
@@ -145,7 +158,13 @@ def pool_arguments(
         )
     sizes = x.shape[-dims:]
     windows = count_windows(name, sizes, kernel, steps, [(p, p) for p in around], apart, ceil_mode)
-    return dict(windows=windows, kernel=kernel, stride=steps, padding=around, dilation=apart)
+    return {
+        "windows": windows,
+        "kernel": kernel,
+        "stride": steps,
+        "padding": around,
+        "dilation": apart,
+    }
 
 
 def max_pool(
@@ -183,9 +202,9 @@ def max_pool1d(
 ) -> Any:
     """z[n, c, i] = max over k of x[n, c, i·stride + k·dilation − padding].
 
-    (N, C, L) or (C, L) → length (L + 2·padding − dilation·(kernel_size − 1) − 1) / stride + 1, rounded down, or
-    up with `ceil_mode`. `stride` is by default the kernel size. With `return_indices` also where in the
-    input each maximum lies.
+    (N, C, L) or (C, L) → length (L + 2·padding − dilation·(kernel_size − 1) − 1) / stride + 1,
+    rounded down, or up with `ceil_mode`. `stride` is by default the kernel size. With
+    `return_indices` also where in the input each maximum lies.
 
     >>> import sangja
     >>> sangja.max_pool1d(sangja.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)

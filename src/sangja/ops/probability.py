@@ -1,4 +1,5 @@
-"""Losses of probabilities and distributions: binary cross-entropy, Kullback–Leibler, Poisson, Gaussian."""
+"""Losses of probabilities and distributions: binary cross-entropy, Kullback–Leibler, Poisson,
+Gaussian."""
 
 from __future__ import annotations
 
@@ -39,8 +40,8 @@ def same_shape(name: str, x: Tensor, y: Tensor) -> None:
     """Refuse to broadcast a target."""
     if x.shape != y.shape:
         raise ArgumentError(
-            f"{name}: Target size ({y.shape}) must be the same as input size ({x.shape}); reshape one "
-            "of them, e.g. input.squeeze(-1)"
+            f"{name}: Target size ({y.shape}) must be the same as input size ({x.shape}); reshape "
+            "one of them, e.g. input.squeeze(-1)"
         )
 
 
@@ -54,8 +55,8 @@ def binary_cross_entropy(
 ) -> Tensor:
     """z = −w · (y · ln x + (1 − y) · ln(1 − x)), for a probability x; logarithms end at −100.
 
-    From scores rather than probabilities use `binary_cross_entropy_with_logits`. Raises `ShapeError` (a
-    `RuntimeError`) for an x outside [0, 1].
+    From scores rather than probabilities use `binary_cross_entropy_with_logits`. Raises
+    `ShapeError` (a `RuntimeError`) for an x outside [0, 1].
     """
     how = reduction_of(reduction, size_average, reduce)
     x, y = as_tensor(input), as_tensor(target, "target")
@@ -76,8 +77,8 @@ def binary_cross_entropy(
 
 
 class BinaryCrossEntropyWithLogits(Primitive):
-    """z = max(x, 0) − x · y + ln(1 + exp(−|x|)): −ln of the probability sigmoid(x) for y; a primitive for
-    its derivative, sigmoid(x) − y"""
+    """z = max(x, 0) − x · y + ln(1 + exp(−|x|)): −ln of the probability sigmoid(x) for y; a
+    primitive for its derivative, sigmoid(x) − y"""
 
     def forward(xp, x, y):
         return xp.log1p(xp.exp(-xp.abs(x))) + xp.maximum(x, 0) - x * y
@@ -103,7 +104,8 @@ def binary_cross_entropy_with_logits(
     `pos_weight` p (broadcast) weighs the positive targets.
 
     >>> import sangja
-    >>> sangja.nn.functional.binary_cross_entropy_with_logits(sangja.tensor([0.0]), sangja.tensor([1.0]))
+    >>> x, y = sangja.tensor([0.0]), sangja.tensor([1.0])
+    >>> sangja.binary_cross_entropy_with_logits(x, y, reduction="sum")
     tensor(0.6931)
     """
     how = reduction_of(reduction, size_average, reduce)
@@ -126,16 +128,17 @@ def kl_div(
 ) -> Tensor:
     """z = y · (ln y − x): how far the distribution y is from the one whose logarithm is x.
 
-    With `log_target` y is given as its logarithm. reduction='batchmean' divides the sum by the batch size,
-    which is the divergence itself; 'mean' divides by the number of elements.
+    With `log_target` y is given as its logarithm. reduction='batchmean' divides the sum by the
+    batch size, which is the divergence itself; 'mean' divides by the number of elements.
     """
     x, y = as_tensor(input), as_tensor(target, "target")
     how = reduction if reduction == "batchmean" else reduction_of(reduction, size_average, reduce)
     if how == "mean":
         warnings.warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size."
-            "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
-            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
+            "'batchmean' divides only by the batch size, and aligns with the KL div math "
+            "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
+            "major release.",
             UserWarning,
             stacklevel=2,
         )
@@ -177,8 +180,8 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """z = ½ · (ln v + (x − y)² / v), for a Gaussian of mean x and variance v (not below ε).
 
-    `var` has the shape of the input, or lacks its last dimension, or has 1 there; or is one number. `full` adds
-    ½ ln 2π. The gradient of v passes its lower limit unchanged.
+    `var` has the shape of the input, or lacks its last dimension, or has 1 there; or is one number.
+    `full` adds ½ ln 2π. The gradient of v passes its lower limit unchanged.
     """
     x, y = as_tensor(input), as_tensor(target, "target")
     v = as_tensor(var, "var")
@@ -189,8 +192,8 @@ def gaussian_nll_loss(
             a not in (b, 1) for a, b in zip(v.shape, x.shape, strict=True)
         ):
             raise ArgumentError(
-                f"gaussian_nll_loss: var is of incorrect size: {list(v.shape)} for an input of size "
-                f"{list(x.shape)}"
+                f"gaussian_nll_loss: var is of incorrect size: {list(v.shape)} for an input of "
+                f"size {list(x.shape)}"
             )
     if reduction not in REDUCTIONS:
         raise ArgumentError(f"{reduction} is not valid; expected 'none', 'mean' or 'sum'")

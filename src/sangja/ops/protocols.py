@@ -19,7 +19,7 @@ from sangja.core.shapes import normalize_dim
 from sangja.engine import Tensor, apply, wrap
 from sangja.engine.inplace import Copy
 from sangja.engine.tensor import create, node_of, share, version_of
-from sangja.ops.index import getitem
+from sangja.ops.split import unbind
 
 Array = np.ndarray[Any, Any]
 
@@ -169,7 +169,7 @@ def __bool__(input: Tensor) -> bool:
 def __iter__(input: Tensor) -> Any:
     if not input.array.ndim:
         raise ArgumentTypeError("iteration over a 0-d tensor")
-    return iter([getitem(input, i) for i in range(len(input.array))])
+    return iter(unbind(input))
 
 
 def __contains__(input: Tensor, value: Any) -> bool:

@@ -1,4 +1,5 @@
-"""Images at another resolution: each output a weighted sum of a few inputs, dimension by dimension."""
+"""Images at another resolution: each output a weighted sum of a few inputs, dimension by
+dimension."""
 
 from __future__ import annotations
 
@@ -30,9 +31,9 @@ def interpolate(
 ) -> Tensor:
     """The input resized to `size`, or by `scale_factor`.
 
-    (N, C, *sizes) with 1 to 3 spatial dimensions. Modes: 'nearest', 'nearest-exact', 'linear' (3-D input),
-    'bilinear' and 'bicubic' (4-D), 'trilinear' (5-D), 'area' (means). Output i lies at the input position
-    (i + ½) · ratio − ½, or with `align_corners` at i · (size − 1) / (output − 1).
+    (N, C, *sizes) with 1 to 3 spatial dimensions. Modes: 'nearest', 'nearest-exact', 'linear' (3-D
+    input), 'bilinear' and 'bicubic' (4-D), 'trilinear' (5-D), 'area' (means). Output i lies at the
+    input position (i + ½) · ratio − ½, or with `align_corners` at i · (size − 1) / (output − 1).
 
     >>> import sangja
     >>> sangja.nn.functional.interpolate(sangja.tensor([[[1.0, 2.0]]]), scale_factor=2)
@@ -78,19 +79,19 @@ def check_mode(x: Tensor, mode: str, align_corners: bool | None, antialias: bool
     smooth = (LINEAR.get(dims), "bicubic" if dims == 2 else None)
     if mode not in ("nearest", "nearest-exact", "area", *smooth) or not 1 <= dims <= 3:
         raise ShapeError(
-            f"interpolate: Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the "
-            "modes: nearest | nearest-exact | area | linear (3D) | bilinear | bicubic (4D) | trilinear "
-            f"(5D) (got {mode})"
+            "interpolate: Input Error: Only 3D, 4D and 5D input Tensors supported (got "
+            f"{x.ndim}D) for the modes: nearest | nearest-exact | area | linear (3D) | bilinear | "
+            f"bicubic (4D) | trilinear (5D) (got {mode})"
         )
     if align_corners is not None and mode not in smooth:
         raise ArgumentError(
-            "align_corners option can only be set with the interpolating modes: linear | bilinear | "
-            f"bicubic | trilinear, not with {mode}"
+            "align_corners option can only be set with the interpolating modes: linear | bilinear "
+            f"| bicubic | trilinear, not with {mode}"
         )
     if antialias and mode not in ("bilinear", "bicubic"):
         raise ArgumentError(
-            f"Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor; "
-            f"got mode {mode} and {x.ndim}D"
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D "
+            f"tensor; got mode {mode} and {x.ndim}D"
         )
 
 
@@ -107,8 +108,9 @@ def target_sizes(
     each = list(given) if isinstance(given, Sequence) else [given] * dims
     if len(each) != dims:
         raise ArgumentError(
-            f"interpolate: Input and output must have the same number of spatial dimensions, but got "
-            f"input with spatial dimensions of {list(x.shape[2:])} and {given}. Give one number for each"
+            "interpolate: Input and output must have the same number of spatial dimensions, but "
+            f"got input with spatial dimensions of {list(x.shape[2:])} and {given}. Give one "
+            "number for each"
         )
     if size is not None:
         return [int(n) for n in each], [None] * dims
@@ -146,9 +148,8 @@ def positions(
     dtype: Any,
 ) -> tuple[Array, Array]:
     """Which inputs make each output, and with what weights: two arrays (taps, outputs)."""
-    step = (size - 1) / max(count - 1, 1) if align_corners else ratio(size, count, factor)
-    o = np.arange(count, dtype=dtype)
-    step = np.asarray(step, dtype)
+    exact = (size - 1) / max(count - 1, 1) if align_corners else ratio(size, count, factor)
+    o, step = np.arange(count, dtype=dtype), np.asarray(exact, dtype)
     if antialias:
         return antialiased(size, o, step, bicubic)
     place = (
@@ -168,7 +169,8 @@ def positions(
 
 
 def antialiased(size: int, o: Array, step: Array, bicubic: bool) -> tuple[Array, Array]:
-    """As `positions`, with the kernel stretched over all inputs that an output covers (as in Pillow)."""
+    """As `positions`, with the kernel stretched over all inputs that an output covers (as in
+    Pillow)."""
     stretch = max(float(step), 1.0)
     support = (2.0 if bicubic else 1.0) * stretch
     centre = (o + 0.5) * step

@@ -10,8 +10,8 @@ from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
 from sangja.core.shapes import broadcast_shapes, normalize_dim
 from sangja.engine import Primitive, Tensor, apply, broadcast_to, copy_
-from sangja.engine.structure import Cast
 from sangja.ops.arguments import as_tensor
+from sangja.ops.convert import cast
 from sangja.ops.diagonal import diagonal
 from sangja.ops.elementwise import choose, where
 from sangja.ops.index import IndexPut, PutSlice, add_at, index_array
@@ -257,7 +257,13 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Tensor:
         )
     d = normalize_dim(dim, x.ndim)
     check_range(numbers, x.array.shape[d] if x.ndim else 1, d, "index_fill", negative=True)
-    return put_slices(x, d, numbers, fitting(value, x, "index_fill"), False)
+    shape = x.array.shape
+    none = as_tensor(np.zeros(shape[d] if shape else 1, bool))
+    chosen = apply(
+        IndexPut, none, True, reshape(numbers, numbers.array.size), places=(0,), accumulate=False
+    )
+    along_d = tuple(n if place == d else 1 for place, n in enumerate(shape))
+    return where(reshape(chosen, along_d), fitting(value, x, "index_fill"), x)
 
 
 def put_slices(x: Tensor, dim: int, index: Tensor, values: Any, accumulate: bool) -> Tensor:
@@ -311,8 +317,7 @@ def fitting(value: Any, x: Tensor, name: str) -> Tensor:
         raise DTypeError(
             f"{name}: value cannot be converted to type {x.dtype} without overflow: it is {found.dtype}"
         )
-    same = found.array.dtype == x.array.dtype
-    return found if same else apply(Cast, found, dtype=x.array.dtype)
+    return cast(found, x.array.dtype)
 
 
 def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
@@ -367,10 +372,8 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
             "Index put requires the source and destination dtypes match, got "
             f"{x.dtype} for the destination and {values.dtype} for the source."
         )
-    places = tuple(i for i, index in enumerate(indices) if index is not None)
-    arrays = [
-        indices[i] if isinstance(indices[i], Tensor) else index_array(indices[i]) for i in places
-    ]
+    arrays = [index if isinstance(index, Tensor) else index_array(index) for index in indices]
+    places = tuple(range(len(arrays)))
     return apply(IndexPut, x, values, *arrays, places=places, accumulate=accumulate)
 
 

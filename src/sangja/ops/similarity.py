@@ -66,7 +66,8 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-08) -> Ten
     a, b = as_tensor(x1, "x1"), as_tensor(x2, "x2")
     if a.array.dtype.kind not in "fc" or b.array.dtype.kind not in "fc":
         raise DTypeError(
-            f"cosine_similarity: expected floating inputs, got {a.dtype} and {b.dtype}; use .float()"
+            f"cosine_similarity: expected floating inputs, got {a.dtype} and {b.dtype}; use "
+            ".float()"
         )
     z = a * b  # broadcasts
     a, b = (x if x.shape == z.shape else x + np.zeros(z.shape, x.array.dtype) for x in (a, b))

@@ -1,9 +1,9 @@
 """Sliding windows: the arithmetic that convolution, pooling, unfold and fold share.
 
-A window of `kernel` elements, `dilation` apart, moves in steps of `stride` over an axis of `size` elements
-with `padding` imaginary ones before and after. Element k of window o lies at o·stride + k·dilation − padding.
-Instead of padding a copy, each offset k is turned into the windows for which it lies inside and the
-positions where it then lies: two slices of equal length (`taps`).
+A window of `kernel` elements, `dilation` apart, moves in steps of `stride` over an axis of `size`
+elements with `padding` imaginary ones before and after. Element k of window o lies at o·stride +
+k·dilation − padding. Instead of padding a copy, each offset k is turned into the windows for which
+it lies inside and the positions where it then lies: two slices of equal length (`taps`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ Slices = tuple[slice, ...]
 
 
 class Tap(NamedTuple):
-    """One offset in the kernel: `k` its place, `out` the windows where it is inside, `into` where."""
+    """One offset in the kernel: `k` its place, `out` the windows where it is inside, `into`
+    where."""
 
     k: Ints
     out: Slices
@@ -93,7 +94,8 @@ def count_windows(
 ) -> Ints:
     """How many windows fit along each axis: ⌊(size + padding − reach) / stride⌋ + 1.
 
-    With `ceil_mode` a last window may hang over the end, if it begins inside or in the padding before.
+    With `ceil_mode` a last window may hang over the end, if it begins inside or in the padding
+    before.
     """
     counts = []
     for n, k, s, (before, after), d in zip(sizes, kernel, stride, padding, dilation, strict=True):
@@ -107,9 +109,9 @@ def count_windows(
         if count < 1:
             raise ShapeError(
                 f"{name}: the kernel does not fit: its reach is dilation·(kernel_size − 1) + 1 = "
-                f"{reach}, but the padded input has size {n + before + after} (shape {list(sizes)}, "
-                f"padding {before} and {after}). Kernel size can't be greater than actual input "
-                "size: use a smaller kernel, or more padding"
+                f"{reach}, but the padded input has size {n + before + after} (shape "
+                f"{list(sizes)}, padding {before} and {after}). Kernel size can't be greater than "
+                "actual input size: use a smaller kernel, or more padding"
             )
         counts.append(count)
     return tuple(counts)

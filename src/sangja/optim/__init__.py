@@ -10,6 +10,7 @@ from sangja.optim.sgd import SGD
 
 __all__ = [
     "ASGD",
+    "SGD",
     "Adadelta",
     "Adagrad",
     "Adam",
@@ -21,6 +22,5 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
-    "SGD",
     "lr_scheduler",
 ]

@@ -39,12 +39,12 @@ class Adagrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        check(0.0 <= scalar(lr), "learning rate", lr)
-        check(0.0 <= lr_decay, "lr_decay value", lr_decay)
-        check(0.0 <= weight_decay, "weight_decay value", weight_decay)
+        check(scalar(lr) >= 0.0, "learning rate", lr)
+        check(lr_decay >= 0.0, "lr_decay value", lr_decay)
+        check(weight_decay >= 0.0, "weight_decay value", weight_decay)
         start = initial_accumulator_value
-        check(0.0 <= start, "initial_accumulator_value value", start)
-        check(0.0 <= eps, "epsilon value", eps)
+        check(start >= 0.0, "initial_accumulator_value value", start)
+        check(eps >= 0.0, "epsilon value", eps)
         defaults = {
             "lr": lr,
             "lr_decay": lr_decay,
@@ -111,10 +111,10 @@ class Adadelta(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check(0.0 <= scalar(lr), "learning rate", lr)
+        check(scalar(lr) >= 0.0, "learning rate", lr)
         check(0.0 <= rho <= 1.0, "rho value", rho)
-        check(0.0 <= eps, "epsilon value", eps)
-        check(0.0 <= weight_decay, "weight_decay value", weight_decay)
+        check(eps >= 0.0, "epsilon value", eps)
+        check(weight_decay >= 0.0, "weight_decay value", weight_decay)
         defaults = {
             "lr": lr,
             "rho": rho,
@@ -189,11 +189,11 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check(0.0 <= scalar(lr), "learning rate", lr)
-        check(0.0 <= eps, "epsilon value", eps)
-        check(0.0 <= momentum, "momentum value", momentum)
-        check(0.0 <= weight_decay, "weight_decay value", weight_decay)
-        check(0.0 <= alpha, "alpha value", alpha)
+        check(scalar(lr) >= 0.0, "learning rate", lr)
+        check(eps >= 0.0, "epsilon value", eps)
+        check(momentum >= 0.0, "momentum value", momentum)
+        check(weight_decay >= 0.0, "weight_decay value", weight_decay)
+        check(alpha >= 0.0, "alpha value", alpha)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -264,8 +264,9 @@ def rmsprop(
 
 
 class Rprop(Optimizer):
-    """Each element has a step size of its own, times etas[1] while the sign of its gradient stays, times
-    etas[0] when it changes; p ← p − step · sign g. For whole batches. Riedmiller and Braun, 1993."""
+    """Each element has a step size of its own, times etas[1] while the sign of its gradient
+    stays, times etas[0] when it changes; p ← p − step · sign g. For whole batches. Riedmiller
+    and Braun, 1993."""
 
     def __init__(
         self,
@@ -279,7 +280,7 @@ class Rprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check(0.0 <= scalar(lr), "learning rate", lr)
+        check(scalar(lr) >= 0.0, "learning rate", lr)
         check(0.0 < etas[0] < 1.0 < etas[1], "eta values", f"{etas[0]}, {etas[1]}")
         defaults = {
             "lr": lr,
@@ -332,8 +333,8 @@ def rprop(
 
 
 class ASGD(Optimizer):
-    """SGD with decay λ and falling rate ηₜ = lr / (1 + λ·lr·t)^alpha; `ax` in the state is the mean of
-    the parameters after step t0. Polyak and Juditsky, 1992."""
+    """SGD with decay λ and falling rate ηₜ = lr / (1 + λ·lr·t)^alpha; `ax` in the state is the
+    mean of the parameters after step t0. Polyak and Juditsky, 1992."""
 
     def __init__(
         self,
@@ -348,8 +349,8 @@ class ASGD(Optimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        check(0.0 <= scalar(lr), "learning rate", lr)
-        check(0.0 <= weight_decay, "weight_decay value", weight_decay)
+        check(scalar(lr) >= 0.0, "learning rate", lr)
+        check(weight_decay >= 0.0, "weight_decay value", weight_decay)
         defaults = {
             "lr": lr,
             "lambd": lambd,

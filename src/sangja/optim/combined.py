@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Any
 
-from sangja.core.errors import ArgumentError, ArgumentTypeError
+from sangja.core.errors import ArgumentError, ArgumentTypeError, StateError
 from sangja.optim.optimizer import Optimizer, scalar
 from sangja.optim.schedule import LRScheduler, Schedulers, per_group, set_group, settings_of
 
@@ -13,8 +13,9 @@ from sangja.optim.schedule import LRScheduler, Schedulers, per_group, set_group,
 class ReduceLROnPlateau(LRScheduler):
     """The rate times `factor` when a metric did not get better for more than `patience` epochs.
 
-    Better: below best · (1 − threshold) ("min", "rel"), below best − threshold ("abs"), and for "max"
-    above. For `cooldown` epochs after a change nothing is counted; changes below `eps` are not made.
+    Better: below best · (1 − threshold) ("min", "rel"), below best − threshold ("abs"), and for
+    "max" above. For `cooldown` epochs after a change nothing is counted; changes below `eps` are
+    not made.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class ReduceLROnPlateau(LRScheduler):
             raise ArgumentError(f"threshold mode {threshold_mode} is unknown!")
         self.factor = factor
         self.optimizer = optimizer
+        self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
         self.min_lrs = per_group("min_lrs", optimizer, min_lr)
         self.patience = patience
         self.cooldown = cooldown
@@ -76,6 +78,18 @@ class ReduceLROnPlateau(LRScheduler):
         self._last_lr = settings_of(self.optimizer, "lr")
 
     def _reduce_lr(self) -> None:
+        n = len(self.optimizer.param_groups)
+        if n != len(self.min_lrs):  # a group was added since
+            if self.default_min_lr is None:
+                raise StateError(
+                    f"The number of param groups in the `optimizer` ({n}) differs from when "
+                    f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due "
+                    f"to a new "
+                    "param group being added to the optimizer. Please modify the `min_lrs` "
+                    "field to "
+                    "match the length of the `optimizer` param groups."
+                )
+            self.min_lrs = [self.default_min_lr] * n
         for group, low in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
             old = scalar(group["lr"])
             new = max(old * self.factor, scalar(low))

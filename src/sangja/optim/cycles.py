@@ -29,7 +29,8 @@ def set_momentum(group: dict[str, Any], is_beta: bool, value: float) -> None:
 
 
 class CyclicLR(LRScheduler):
-    """The rate goes from `base_lr` to `max_lr` in `step_size_up` steps and back in `step_size_down`.
+    """The rate goes from `base_lr` to `max_lr` in `step_size_up` steps and back in
+    `step_size_down`.
 
     The height of cycle c is scaled by 1 ("triangular"), 1 / 2^(c−1) ("triangular2"), gamma^t
     ("exp_range") or `scale_fn`; momentum moves the other way. Smith, 2017.
@@ -196,9 +197,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """One rise from max_lr / div_factor to max_lr in the share `pct_start` of the steps, then one fall
-    to initial / final_div_factor; momentum moves the other way. Call `step()` after every batch.
-    Smith and Topin, 2017."""
+    """One rise from max_lr / div_factor to max_lr in the share `pct_start` of the steps, then
+    one fall to initial / final_div_factor; momentum moves the other way. Call `step()` after
+    every batch. Smith and Topin, 2017."""
 
     def __init__(
         self,

@@ -25,10 +25,10 @@ Array = np.ndarray[Any, Any]
 
 def check_settings(lr: Any, betas: tuple[float, float], eps: float, weight_decay: float) -> None:
     """Refuse what none of these can work with."""
-    check(0.0 <= scalar(lr), "learning rate", lr)
-    check(0.0 <= eps, "epsilon value", eps)
+    check(scalar(lr) >= 0.0, "learning rate", lr)
+    check(eps >= 0.0, "epsilon value", eps)
     check_betas(betas)
-    check(0.0 <= weight_decay, "weight_decay value", weight_decay)
+    check(weight_decay >= 0.0, "weight_decay value", weight_decay)
 
 
 class Adamax(Optimizer):
@@ -122,8 +122,8 @@ def decayed(
 
 
 class NAdam(Optimizer):
-    """Adam that looks ahead as Nesterov's momentum does, with a momentum μₜ = β₁(1 − ½·0.96^(t·decay))
-    that grows. Dozat, 2016."""
+    """Adam that looks ahead as Nesterov's momentum does, with a momentum μₜ = β₁(1 −
+    ½·0.96^(t·decay)) that grows. Dozat, 2016."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class NAdam(Optimizer):
         differentiable: bool = False,
     ) -> None:
         check_settings(lr, betas, eps, weight_decay)
-        check(0.0 <= momentum_decay, "momentum_decay value", momentum_decay)
+        check(momentum_decay >= 0.0, "momentum_decay value", momentum_decay)
         defaults = {
             "lr": lr,
             "betas": betas,

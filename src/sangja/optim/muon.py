@@ -16,12 +16,13 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 class Muon(Optimizer):
-    """p ← (1 − lr · weight_decay) · p − lr' · O, O the nearly orthogonal matrix closest to the momentum.
+    """p ← (1 − lr · weight_decay) · p − lr' · O, O the nearly orthogonal matrix closest to the
+    momentum.
 
     O comes from `ns_steps` Newton-Schulz iterations, x ← ax + (b xxᵀ + c(xxᵀ)²)x; lr' is lr times
-    √max(1, rows / columns), or with `adjust_lr_fn="match_rms_adamw"` 0.2·√max(rows, columns). Only for
-    matrices; others go to AdamW. Iterates in the parameter's precision, where PyTorch rounds to
-    bfloat16. Jordan et al., 2024.
+    √max(1, rows / columns), or with `adjust_lr_fn="match_rms_adamw"` 0.2·√max(rows, columns).
+    Only for matrices; others go to AdamW. Iterates in the parameter's precision, where PyTorch
+    rounds to bfloat16. Jordan et al., 2024.
     """
 
     def __init__(

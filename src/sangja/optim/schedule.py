@@ -1,7 +1,7 @@
 """Learning rates that change from epoch to epoch: the base, and the schedules of one formula.
 
-Most formulas are recursive, each rate from the one before, as PyTorch computes them: rates that a user
-or another schedule changed in between are taken into account, and rounding is the same.
+Most formulas are recursive, each rate from the one before, as PyTorch computes them: rates that
+a user or another schedule changed in between are taken into account, and rounding is the same.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def set_group(group: dict[str, Any], name: str, value: Any) -> None:
 class LRScheduler:
     """Base: `step()` after each epoch gives every group of the optimizer its next rate.
 
-    A subclass says the rates in `get_lr()`, from `last_epoch` and the groups' present `lr`. Making a
-    scheduler sets the first rates.
+    A subclass says the rates in `get_lr()`, from `last_epoch` and the groups' present `lr`.
+    Making a scheduler sets the first rates.
     """
 
     _get_lr_called_within_step = False
@@ -104,7 +104,8 @@ class LRScheduler:
         """Set the next rates. `epoch` (deprecated): those of that epoch, by closed form if any."""
         if self._step_count == 1 and not self.optimizer._opt_called:
             warnings.warn(
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 "
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In "
+                "PyTorch 1.1.0 "
                 "and later, you should call them in the opposite order: `optimizer.step()` before "
                 "`lr_scheduler.step()`.  Failure to do this will result in PyTorch skipping the "
                 f"first value of the learning rate schedule. See more details at {HOW_TO}",
@@ -114,7 +115,8 @@ class LRScheduler:
         self._step_count += 1
         if epoch is not None:
             warnings.warn(
-                "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated "
+                "The epoch parameter in `scheduler.step()` was not necessary and is being "
+                "deprecated "
                 "where possible. Please use `scheduler.step()` to step the scheduler. During the "
                 "deprecation, if epoch is different from None, the closed form is used instead of "
                 "the new chainable form, where available.",
@@ -292,7 +294,8 @@ class LinearLR(LRScheduler):
     ) -> None:
         if start_factor > 1.0 or start_factor <= 0:
             raise ArgumentError(
-                "Starting multiplicative factor expected to be greater than 0 and less or equal to 1."
+                "Starting multiplicative factor expected to be greater than 0 and less or "
+                "equal to 1."
             )
         if end_factor > 1.0 or end_factor < 0:
             raise ArgumentError("Ending multiplicative factor expected to be between 0 and 1.")

@@ -34,7 +34,8 @@ def get_total_norm(
     total = norm_of([t.array for t in several], float(norm_type))
     if error_if_nonfinite and not math.isfinite(total):
         raise GradientError(
-            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so "
+            f"The total norm of order {norm_type} for gradients from `parameters` is "
+            f"non-finite, so "
             "it cannot be clipped. To disable this error and scale the gradients by the non-finite "
             "norm anyway, set `error_if_nonfinite=False`"
         )
@@ -61,6 +62,8 @@ def clip_grad_norm_(
 ) -> Tensor:
     """Scale all gradients together so that their norm is at most `max_norm`; returns the norm they
     had. Pascanu et al., 2012."""
+    if not isinstance(parameters, Tensor):
+        parameters = list(parameters)
     total = get_total_norm(gradients(parameters), norm_type, error_if_nonfinite)
     clip_grads_with_norm_(parameters, max_norm, total)
     return total

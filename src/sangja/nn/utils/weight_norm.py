@@ -46,7 +46,9 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     hook = WeightNorm(name, -1 if dim is None else dim)
     length = norm_except(weight.detach(), hook.dim)
     del module._parameters[name]
-    module.register_parameter(name + "_g", Parameter(length if dim is not None else length.reshape(())))
+    module.register_parameter(
+        name + "_g", Parameter(length if dim is not None else length.reshape(()))
+    )
     module.register_parameter(name + "_v", Parameter(wrap(weight.array)))
     setattr(module, name, hook.compute(module))
     module.register_forward_pre_hook(hook)
@@ -144,4 +146,3 @@ def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
         delattr(module, name + suffix)
     setattr(module, name, Parameter(value))
     return module
-
