@@ -125,7 +125,8 @@ class Run:
             self.loader("train"),
             self.loader("valid"),
             epochs=int(job.settings.epochs or 0),
-            resume=self.resume,
+            # A run that was killed before its first checkpoint begins anew.
+            resume=self.resume and trainer.can_resume,
         )
         outcome = self.test(trainer)
         self.conclude(history, outcome)
