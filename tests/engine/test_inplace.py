@@ -144,3 +144,15 @@ def test_numpy_refuses_a_tensor_with_gradient():
     assert x.numpy(force=True).tolist() == [1.0]
     with pytest.raises(RuntimeError, match="requires grad"):
         np.asarray(x)
+
+
+def test_fill_and_zero_write_one_number_everywhere():
+    x = leaf(1.0, 2.0)
+    y = x * 3
+    y[:1].zero_()
+    assert y.tolist() == [0.0, 6.0]
+    y.sum().backward()
+    assert x.grad.tolist() == [0.0, 3.0]
+    assert sangja.zeros(2).fill_(sangja.tensor(7)).tolist() == [7.0, 7.0]
+    with pytest.raises(RuntimeError, match="0-dimension value tensor but got tensor with 1"):
+        sangja.zeros(2).fill_(sangja.ones(2))

@@ -182,6 +182,21 @@ def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
     return overwrite(x, source, "copy_")
 
 
+def fill_(x: Tensor, value: Any) -> Tensor:
+    """`x` ← one number (or 0-d tensor) everywhere."""
+    if isinstance(value, Tensor) and value.array.ndim:
+        raise ShapeError(
+            "fill_ only supports 0-dimension value tensor but got tensor with "
+            f"{value.array.ndim} dimensions."
+        )
+    return copy_(x, value)
+
+
+def zero_(x: Tensor) -> Tensor:
+    """`x` ← 0."""
+    return copy_(x, 0)
+
+
 def overwritten(x: Tensor, name: str) -> Tensor:
     """Count a write that was made straight into `x.array`, outside of differentiation."""
     version_of(x).bump(name)

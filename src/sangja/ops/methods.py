@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sangja.core.errors import OperandError
-from sangja.engine import Primitive, Tensor, backward, binary, copy_, hooks, rearrange
-from sangja.engine.inplace import check_writable, past, write
+from sangja.engine import Primitive, Tensor, backward, binary, hooks, rearrange
+from sangja.engine.inplace import check_writable, copy_, fill_, past, write, zero_
 from sangja.engine.operations import Operations
 from sangja.ops import (
     activation,
@@ -324,6 +324,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "matmul": linalg.matmul,
     "backward": backward,
     "copy_": copy_,
+    "fill_": fill_,
+    "zero_": zero_,
     "register_hook": hooks.register_hook,
     "register_post_accumulate_grad_hook": hooks.register_post_accumulate_grad_hook,
     "retain_grad": hooks.retain_grad,
