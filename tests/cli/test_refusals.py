@@ -421,6 +421,8 @@ UNPRIVILEGED = """
 import os, sys
 import sangja.cli.train
 from sangja.cli import main
+from sangja.data.digits import load_digits
+load_digits()  # now: Python itself may lie where that user cannot read
 if os.geteuid() == 0:
     os.setuid(65534)
 main(sys.argv[1:])
