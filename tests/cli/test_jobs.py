@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -234,3 +235,17 @@ def test_model_json_is_whole_and_names_no_code(finished):
     }
     assert description["classes"] == list("0123456789")
     assert "import" not in text and "sangja." not in text.replace("sangja.tabular", "")
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(own):
+    run = own / "runs" / "houses-2"
+    whole = (run / "model.safetensors").read_bytes()
+    for name in FILES - {"checkpoints", "run.json", "log.txt"}:
+        (run / name).unlink()
+    shutil.rmtree(run / "checkpoints")
+    settings = json.loads((run / "run.json").read_text())
+    settings["settings"]["data"] = str(own / "houses.csv")
+    (run / "run.json").write_text(json.dumps(settings))
+    done = sangja("train", "--resume", "runs/houses-2", folder=own)
+    assert done.returncode == 0, done.stderr
+    assert (run / "model.safetensors").read_bytes() == whole

@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -415,12 +416,32 @@ def test_a_full_disk_stops_in_one_sentence_and_what_was_saved_goes_on(tmp_path):
     assert "Test: accuracy" in resumed.stdout
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_no_permission_to_write(tmp_path):
-    (tmp_path / "locked").mkdir(mode=0o555)
-    assert refused("train", "digits", "--out", "locked/run", folder=tmp_path) == (
-        "sangja: the run folder locked/run cannot be made: permission denied. Choose another with "
-        "--out."
+# Root may write everywhere: then the command goes on as a user who owns nothing.
+UNPRIVILEGED = """
+import os, sys
+import sangja.cli.train
+from sangja.cli import main
+from sangja.data.digits import load_digits
+load_digits()  # now: Python itself may lie where that user cannot read
+if os.geteuid() == 0:
+    os.setuid(65534)
+main(sys.argv[1:])
+"""
+
+
+def test_no_permission_to_write():
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", UNPRIVILEGED, "train", "digits", "--out", f"{place}/run"],
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"sangja: the run folder {place}/run cannot be made: permission denied. Choose another "
+        "with --out.\n"
     )
 
 

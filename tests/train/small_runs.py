@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import time
 
@@ -92,9 +91,7 @@ class Slowly(Callback):
 
 def main(folder: str, result: str) -> None:
     trainer = make_trainer(folder, checkpoint_every=1, callbacks=[Slowly()])
-    begun = os.path.isdir(os.path.join(folder, "checkpoints"))
-    begun = begun and bool(trainer._checkpoints().steps())
-    history = trainer.fit(loader(), loader(1), epochs=EPOCHS, resume=begun)
+    history = trainer.fit(loader(), loader(1), epochs=EPOCHS, resume=trainer.can_resume)
     with open(result, "w") as file:
         json.dump({"digest": digest(trainer.model), "history": measured(history)}, file)
 

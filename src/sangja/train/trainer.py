@@ -190,6 +190,11 @@ class Trainer:
             raise ArgumentError("Trainer.predict: the data gave no rows; expected at least one.")
         return wrap(np.concatenate(outputs))
 
+    @property
+    def can_resume(self) -> bool:
+        """Whether the folder holds a checkpoint to go on from."""
+        return self.folder is not None and bool(self._checkpoints().steps())
+
     def stop(self, reason: str) -> None:
         """End the training after the present epoch; `reason` goes into `history.stopped`."""
         self.history.stopped = reason
@@ -244,7 +249,7 @@ class Trainer:
         if self.seed is not None:
             default_generator.manual_seed(self.seed)
         if self.folder is not None:
-            if self._checkpoints().steps():
+            if self.can_resume:
                 raise ArgumentError(
                     f"Trainer.fit: {self.folder} holds the checkpoints of an earlier run. Go on "
                     "with it by fit(…, resume=True), or choose another folder."

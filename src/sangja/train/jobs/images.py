@@ -22,7 +22,7 @@ SQUARE, BLOCK = 32, 4
 MOST_PIXELS = 50_000_000
 LEAST_CONTRAST = 0.1  # between ink and paper, of the whole range from black to white
 # Of the strongest ink: what is lighter is paper (its grain, a shadow), what is darker is all ink.
-LIGHTEST, DARKEST = 0.15, 0.85
+LIGHTEST, DARKEST = 0.2, 0.8
 LEAST_INK = 0.28  # of the square; three of four UCI digits have more
 MOST_THICKENING = 4  # pixels on each side
 
@@ -67,7 +67,7 @@ def fit_square(ink: np.ndarray) -> np.ndarray:
 
     It keeps its proportions and touches top and bottom (a wide one: left and right).
     """
-    there = ink > 0.2
+    there = ink > 0.3
     rows, columns = np.flatnonzero(there.any(1)), np.flatnonzero(there.any(0))
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = SQUARE / max(cut.shape)

@@ -125,7 +125,8 @@ class Run:
             self.loader("train"),
             self.loader("valid"),
             epochs=int(job.settings.epochs or 0),
-            resume=self.resume,
+            # A run that was killed before its first checkpoint begins anew.
+            resume=self.resume and trainer.can_resume,
         )
         outcome = self.test(trainer)
         self.conclude(history, outcome)
@@ -141,7 +142,7 @@ class Run:
     def introduce(self, layers: list[LayerRow]) -> None:
         """Say what is about to happen."""
         job, settings, log = self.job, self.job.settings, self.log
-        log(f"Data: {job.title}")
+        log(f"Data: {job.name}")
         for line in self.data_lines():
             log(f"  {line}")
         parameters = sum(layer.parameters for layer in layers)
