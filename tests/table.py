@@ -37,7 +37,7 @@ class T:
         found = np.dtype(self.dtype or dtype)
         if self.values is not None:
             return np.array(self.values, found)
-        if found == bool:
+        if found.kind == "b":
             return np.array(random.rand(*self.shape) < 0.5)
         if found.kind in "iu":
             low = max(self.low, 0) if found.kind == "u" else self.low

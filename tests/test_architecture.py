@@ -127,7 +127,10 @@ def test_import_touches_only_numpy_and_the_standard_library():
     """`import sangja` loads no optional package, no LLVM, no progress bars, no command line."""
     import subprocess
 
-    code = "import sys, numpy, numpy.random; before = set(sys.modules); import sangja; print(*{m.split('.')[0] for m in set(sys.modules) - before})"
+    code = (
+        "import sys, numpy, numpy.random; before = set(sys.modules); import sangja; "
+        "print(*{m.split('.')[0] for m in set(sys.modules) - before})"
+    )
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()

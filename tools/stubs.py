@@ -62,7 +62,7 @@ def signature(name: str, function: object) -> str:
 
 
 def text() -> str:
-    """The stub file."""
+    """The stub file. Its lines are as long as the signatures are."""
     lines = []
     for name, value in sorted(vars(Operations).items()):
         if name in ("__slots__", "__module__", "__doc__", "__dict__", "__weakref__", "__hash__"):

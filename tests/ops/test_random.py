@@ -113,7 +113,7 @@ def test_samples_of_a_parameter_have_a_derivative_of_zero():
 
 
 def test_what_cannot_be_drawn_is_refused():
-    with pytest.raises(SamplingError, match="std >= 0.0"):
+    with pytest.raises(SamplingError, match=r"std >= 0\.0"):
         sangja.zeros(3).normal_(0, -1)
     with pytest.raises(ArgumentTypeError, match="missing the argument 'size'"):
         sangja.randint(3)

@@ -182,9 +182,9 @@ def test_the_default_dtype_can_be_changed():
         sangja.set_default_dtype(sangja.float32)
     with pytest.raises(TypeError, match="only floating-point types"):
         sangja.set_default_dtype(sangja.int64)
-    with pytest.raises(TypeError, match="requires a floating point input type. Use iinfo"):
+    with pytest.raises(TypeError, match=r"requires a floating point input type\. Use iinfo"):
         sangja.finfo(sangja.int8)
-    with pytest.raises(TypeError, match="requires an integer input type. Use finfo"):
+    with pytest.raises(TypeError, match=r"requires an integer input type\. Use finfo"):
         sangja.iinfo(sangja.float32)
 
 

@@ -246,7 +246,7 @@ def promote(primitive: type[Primitive], operands: list[Any]) -> list[Any]:
         if names is True or primitive.inputs[i] in names  # type: ignore[operator]
     ]
     values = [operands[i] for i in chosen]
-    for i, value in zip(chosen, values):
+    for i, value in zip(chosen, values, strict=True):
         if value.__class__ is not ndarray and dtypes.scalar_dtype(value) is None:
             raise OperandError(
                 f"{primitive.__name__.lower()}: operand {i + 1} is a {type(value).__name__}; "
@@ -256,7 +256,7 @@ def promote(primitive: type[Primitive], operands: list[Any]) -> list[Any]:
     if primitive.floats and dtype.kind not in "fc":
         dtype = settings.default_dtype
     result = list(operands)
-    for i, value in zip(chosen, values):
+    for i, value in zip(chosen, values, strict=True):
         if value.__class__ is not ndarray:
             result[i] = np.asarray(value).astype(dtype)
         elif value.dtype != dtype:
@@ -282,7 +282,7 @@ def explain(error: Exception, primitive: type[Primitive], arrays: list[Any]) -> 
         return error
     operands = ", ".join(
         f"{name} {describe(a)}"
-        for name, a in zip(primitive.inputs or map(str, range(len(arrays))), arrays)
+        for name, a in zip(primitive.inputs or map(str, range(len(arrays))), arrays, strict=False)
     )
     name = primitive.__name__.lower()
     if isinstance(error, MemoryError):

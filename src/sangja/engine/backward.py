@@ -64,7 +64,7 @@ def run(
             kept = values(node, kept, create_graph, keep)
         if plan.shared is not None:
             kept = shared_gradients(node, g, kept, create_graph)
-        for m, (rule, first, others), target in zip(node.edges, plan.rules, node.targets or FITS):
+        for m, (rule, first, others), target in zip(node.edges, plan.rules, node.targets or FITS):  # noqa: B905
             if first is None:
                 d = rule(g)
             elif rule is None:
@@ -227,7 +227,9 @@ def shared_gradients(node: Node, g: Any, kept: list[Any], create_graph: bool) ->
     if isinstance(g, list) and not node.static.get("materialize", True):
         g = tuple(g)
     elif isinstance(g, list):  # several results: zeros stand in for those nobody used
-        blanks = [np.zeros(*like) if d is None else d for d, like in zip(g, node.results)]
+        blanks = [
+            np.zeros(*like) if d is None else d for d, like in zip(g, node.results, strict=True)
+        ]
         g = tuple(wrap(d) if create_graph and d.__class__ is ndarray else d for d in blanks)
     return rule(g, *[kept[i] for i in places])
 

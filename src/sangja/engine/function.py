@@ -96,13 +96,13 @@ def call_backward(g: Any, context: Context, function: Any, shapes: Any, needs: A
             f"function {name}Backward returned an incorrect number of gradients (expected "
             f"{len(needs)}, got {len(found)}); return None for inputs without a gradient"
         )
-    for i, (d, shape) in enumerate(zip(found, shapes)):
+    for i, (d, shape) in enumerate(zip(found, shapes, strict=False)):
         if d is None or not needs[i]:
             continue
         if not isinstance(d, Tensor):
             raise ArgumentTypeError(
-                f"function {name}Backward returned a {type(d).__name__} as gradient {i}; expected a "
-                "Tensor or None"
+                f"function {name}Backward returned a {type(d).__name__} as gradient {i}; "
+                "expected a Tensor or None"
             )
         if not can_sum_to(d.array.shape, shape):
             raise ShapeError(

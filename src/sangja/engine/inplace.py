@@ -73,11 +73,14 @@ def check_writable(x: Tensor, name: str) -> None:
                 f"operation ({name}). Write under no_grad(), or work on a clone()"
             )
     array = x.array
-    shared = any(n > 1 and stride == 0 for n, stride in zip(array.shape, array.strides))
+    shared = any(
+        n > 1 and stride == 0 for n, stride in zip(array.shape, array.strides, strict=True)
+    )
     if shared and array.size:
         raise GradientError(
-            f"unsupported operation ({name}): more than one element of the written-to tensor refers "
-            "to a single memory location. Please clone() the tensor before performing the operation."
+            f"unsupported operation ({name}): more than one element of the written-to tensor "
+            "refers to a single memory location. Please clone() the tensor before performing the "
+            "operation."
         )
 
 

@@ -165,6 +165,6 @@ class Primitive:
         if base != name and base in cls.inputs:
             return name, cls.inputs.index(base)
         raise TypeError(
-            f"{cls.__name__}: a rule asks for {name!r}, which is no input, static argument, input's "
-            "shape, `out` or `needs`"
+            f"{cls.__name__}: a rule asks for {name!r}, which is no input, static argument, "
+            "input's shape, `out` or `needs`"
         )

@@ -75,7 +75,7 @@ def fit(d: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
 def can_sum_to(source: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Whether `target` broadcasts to `source`."""
     lead = len(source) - len(target)
-    return lead >= 0 and all(t in (s, 1) for s, t in zip(source[lead:], target))
+    return lead >= 0 and all(t in (s, 1) for s, t in zip(source[lead:], target, strict=True))
 
 
 def _refuse(got: tuple[int, ...], wanted: tuple[int, ...]) -> Any:

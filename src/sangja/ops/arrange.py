@@ -124,7 +124,8 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Tensor:
 
 
 def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Tensor:
-    """z = x turned by k quarters of a circle in the plane of `dims`, from the first to the second."""
+    """z = x turned by k quarters of a circle in the plane of `dims`, from the first to the
+    second."""
     x = as_tensor(input)
     if len(dims) != 2:
         raise ShapeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")

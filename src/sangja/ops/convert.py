@@ -197,7 +197,8 @@ def promote_types(type1: Any, type2: Any) -> DType:
 
 
 def can_cast(from_: Any, to: Any) -> bool:
-    """Whether a result of one dtype may be written into a tensor of another: not to a lower category.
+    """Whether a result of one dtype may be written into a tensor of another: not to a lower
+    category.
 
     >>> import sangja
     >>> sangja.can_cast(sangja.float32, sangja.int32)

@@ -71,8 +71,8 @@ def tensor(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """A tensor with a copy of `data` (numbers, nested lists, arrays). Python floats become the default
-    dtype (float32), ints int64, bools bool; arrays keep their dtype.
+    """A tensor with a copy of `data` (numbers, nested lists, arrays). Python floats become the
+    default dtype (float32), ints int64, bools bool; arrays keep their dtype.
 
     >>> import sangja
     >>> sangja.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -254,12 +254,12 @@ def new_full(
 
 def new_zeros(input: Tensor, *size: Any, **options: Any) -> Tensor:
     """A tensor of shape `size` in the dtype of x, filled with 0."""
-    return new_full(input, shape_from((options.pop("size"),) if not size else size), 0, **options)
+    return new_full(input, shape_from(size or (options.pop("size"),)), 0, **options)
 
 
 def new_ones(input: Tensor, *size: Any, **options: Any) -> Tensor:
     """A tensor of shape `size` in the dtype of x, filled with 1."""
-    return new_full(input, shape_from((options.pop("size"),) if not size else size), 1, **options)
+    return new_full(input, shape_from(size or (options.pop("size"),)), 1, **options)
 
 
 def new_empty(input: Tensor, *size: Any, **options: Any) -> Tensor:
@@ -341,8 +341,9 @@ def arange(
 
 
 def counted_float32(start: float, step: float, count: int) -> Array:
-    """start + step · i to PyTorch's last digit: its vector code rounds every eighth number and counts
-    on from there in double precision; what is left after a multiple of sixteen it counts one by one."""
+    """start + step · i to PyTorch's last digit: its vector code rounds every eighth number and
+    counts on from there in double precision; what is left after a multiple of sixteen it counts one
+    by one."""
     i = np.arange(count)
     exact = (start + step * i).astype(np.float32)
     eighth = exact[i & ~7].astype(np.float64)
@@ -375,7 +376,8 @@ def linspace(
 
 def spaced(start: Any, end: Any, steps: int, dtype: np.dtype[Any], name: str) -> Array:
     """The numbers of `linspace`: from the start in the first half, from the end in the second. In
-    float32 the distance is rounded and each number computed by one multiply-add, as PyTorch does."""
+    float32 the distance is rounded and each number computed by one multiply-add, as PyTorch
+    does."""
     if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool):
         raise ArgumentTypeError(f"{name}(): steps must be int, not {type(steps).__name__}")
     if steps < 0:

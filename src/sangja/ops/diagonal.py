@@ -64,8 +64,8 @@ class Triu(Primitive):
 
 
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonal of every matrix in the dimensions `dim1` and `dim2`, as the last dimension; a view.
-    `offset` counts diagonals above the main one (below, if negative)."""
+    """The diagonal of every matrix in the dimensions `dim1` and `dim2`, as the last dimension; a
+    view. `offset` counts diagonals above the main one (below, if negative)."""
     x = as_tensor(input)
     a, b = normalize_dim(dim1, x.ndim), normalize_dim(dim2, x.ndim)
     if a == b:
@@ -74,7 +74,8 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tenso
 
 
 def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """z = zeros, with the last dimension of x as a diagonal in the new dimensions `dim1` and `dim2`.
+    """z = zeros, with the last dimension of x as a diagonal in the new dimensions `dim1` and
+    `dim2`.
 
     >>> import sangja
     >>> sangja.tensor([1, 2]).diag_embed()

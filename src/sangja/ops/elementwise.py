@@ -441,8 +441,8 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
 def keep(xp: Any, x: Any, condition: Any) -> Any:
     """The array x where the condition holds, else 0 (also where x is nan or infinite).
 
-    The bits of x times 0 or 1: NumPy's `where` mispredicts a branch at every other element of a mixed
-    mask, and takes 17 times as long.
+    The bits of x times 0 or 1: NumPy's `where` mispredicts a branch at every other element of a
+    mixed mask, and takes 17 times as long.
     """
     x = xp.asarray(x)
     bits = {2: xp.int16, 4: xp.int32, 8: xp.int64}.get(x.itemsize)

@@ -1,8 +1,8 @@
 """Reading and writing parts of a tensor.
 
-As in PyTorch an index is used in two steps. Ints, slices, `None` and `...` come first and give a view;
-then tensors, arrays, lists and masks pick from it. (NumPy treats an int beside an array as an array, so
-`x[0, :, [1, 2]]` has its dimensions in another order there.)
+As in PyTorch an index is used in two steps. Ints, slices, `None` and `...` come first and give a
+view; then tensors, arrays, lists and masks pick from it. (NumPy treats an int beside an array as an
+array, so `x[0, :, [1, 2]]` has its dimensions in another order there.)
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ def laid_out(indices: Any, places: tuple[int, ...]) -> tuple[Any, ...]:
 
 def add_at(xp: Any, z: Array, index: tuple[Any, ...], values: Any) -> Array:
     """`z[index] += values`, also where an index occurs several times. With many values through the
-    position in memory, which `ufunc.at` takes 3 to 10 times faster than an index of several parts."""
+    position in memory, which `ufunc.at` takes 3 to 10 times faster than an index of several
+    parts."""
     if len(index) == 1 and index[0].dtype.kind == "b":  # no element occurs twice
         z[index] += values
         return z
@@ -145,7 +146,8 @@ def add_at(xp: Any, z: Array, index: tuple[Any, ...], values: Any) -> Array:
 
 
 def split_index(x: Tensor, items: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any, Any]:
-    """An index as its basic part (for a view) and the arrays of its advanced part with their places."""
+    """An index as its basic part (for a view) and the arrays of its advanced part with their
+    places."""
     shape = x.array.shape
     arrays = [None if is_basic(item) else index_array(item) for item in items]
     used = sum(

@@ -81,8 +81,8 @@ def several(tensors: Any, name: str) -> list[Tensor]:
 
 
 def cat(tensors: Any, dim: int = 0) -> Any:
-    """z = x₁, x₂, … one after the other along `dim`. Their other sizes must agree; empty 1-d tensors
-    are passed over.
+    """z = x₁, x₂, … one after the other along `dim`. Their other sizes must agree; empty 1-d
+    tensors are passed over.
 
     >>> import sangja
     >>> sangja.cat([sangja.zeros(2, 3), sangja.ones(1, 3)]).shape
@@ -237,7 +237,8 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
             )
         if x.array.dtype != found[0].array.dtype:
             raise DTypeError(
-                f"meshgrid expects all tensors to have the same dtype, not {found[0].dtype} and {x.dtype}"
+                "meshgrid expects all tensors to have the same dtype, not "
+                f"{found[0].dtype} and {x.dtype}"
             )
     swap = indexing == "xy" and len(found) > 1
     if swap:

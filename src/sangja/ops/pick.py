@@ -115,11 +115,11 @@ def check_gather(x: Tensor, index: Tensor, dim: int, name: str) -> None:
             f"{name}(): Index tensor must have the same number of dimensions as input tensor: "
             f"{index.ndim} and {x.ndim}"
         )
-    for d, (n, m) in enumerate(zip(shape, given)):
+    for d, (n, m) in enumerate(zip(shape, given, strict=False)):
         if d != dim and m > n:
             raise ShapeError(
-                f"{name}(): Size does not match at dimension {d}: expected index {list(given)} to be "
-                f"no larger than input {list(shape)} apart from dimension {dim}"
+                f"{name}(): Size does not match at dimension {d}: expected index {list(given)} "
+                f"to be no larger than input {list(shape)} apart from dimension {dim}"
             )
     check_range(index, shape[dim] if shape else 1, dim, name)
 
@@ -145,8 +145,8 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Te
 
 @numpy_names
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Tensor:
-    """`gather` whose input and index broadcast against each other, but for `dim`; without one, along
-    all elements in a row."""
+    """`gather` whose input and index broadcast against each other, but for `dim`; without one,
+    along all elements in a row."""
     x, index = as_tensor(input), whole_index(indices, "take_along_dim")
     if dim is None:
         x, index, dim = flatten(x), flatten(index), 0

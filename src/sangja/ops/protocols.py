@@ -68,9 +68,7 @@ def is_contiguous(input: Tensor) -> bool:
 def item(input: Tensor) -> Any:
     """The one element as a Python number. Raises `DTypeError` if there is not exactly one."""
     if input.array.size != 1:
-        raise DTypeError(
-            f"a Tensor with {input.array.size} elements cannot be converted to Scalar"
-        )
+        raise DTypeError(f"a Tensor with {input.array.size} elements cannot be converted to Scalar")
     return input.array.item()
 
 
@@ -152,7 +150,9 @@ def __complex__(input: Tensor) -> complex:
 
 def __index__(input: Tensor) -> int:
     if input.array.size != 1 or input.array.dtype.kind not in "iub":
-        raise ArgumentTypeError("only integer tensors of a single element can be converted to an index")
+        raise ArgumentTypeError(
+            "only integer tensors of a single element can be converted to an index"
+        )
     return int(input.array.item())
 
 
@@ -224,9 +224,7 @@ def rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
 
 def __reduce_ex__(input: Tensor, protocol: Any) -> Any:
     if node_of(input) is not None:
-        raise GradientError(
-            "cannot send a tensor with history to another process; send x.detach()"
-        )
+        raise GradientError("cannot send a tensor with history to another process; send x.detach()")
     return rebuild, (type(input), input.array, input._requires_grad)
 
 

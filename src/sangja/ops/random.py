@@ -1,7 +1,7 @@
 """Random tensors. With the same seed the same numbers as PyTorch on a CPU, to the last bit.
 
-Every function draws from the default generator, or from the one given as `generator`; which word goes
-where is written down in `backend/generator.py`.
+Every function draws from the default generator, or from the one given as `generator`; which word
+goes where is written down in `backend/generator.py`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Draw(Primitive):
 
 
 class Sample(Primitive):
-    """z = a random number for each element of x, of which it is a parameter; without a derivative"""
+    """z = a random number for each element of x, of which it is a parameter; without a
+    derivative"""
 
     def forward(xp, x, *, draw):
         return draw(x)
@@ -260,8 +261,8 @@ def normal(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Normal with a mean and a standard deviation for each element (tensors), or with the same for all
-    elements of shape `size`."""
+    """Normal with a mean and a standard deviation for each element (tensors), or with the same for
+    all elements of shape `size`."""
     stream = source(generator)
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         if size is None:
@@ -288,7 +289,8 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None) -
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Tensor:
-    """Indices drawn with probabilities proportional to the weights in each row, (…, num_samples)."""
+    """Indices drawn with probabilities proportional to the weights in each row, (…,
+    num_samples)."""
     stream = source(generator)
     weights = as_tensor(input).detach()
     return apply(Sample, weights, draw=lambda w: stream.multinomial(w, num_samples, replacement))

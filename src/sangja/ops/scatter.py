@@ -29,7 +29,8 @@ UFUNCS = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
 
 
 class Scatter(Primitive):
-    """z = x, z[index[i, j, …], j, …] = values[i, j, …] (or +=), the number being used along `dim`"""
+    """z = x, z[index[i, j, …], j, …] = values[i, j, …] (or +=), the number being used along
+    `dim`"""
 
     def forward(xp, x, index, values, *, dim, accumulate):
         z = xp.array(x)
@@ -76,8 +77,8 @@ class ScatterReduce(Primitive):
 def product_gradients(
     g: Any, x: Any, index: Any, values: Any, out: Any, dim: int, include_self: bool
 ) -> tuple[Any, Any]:
-    """The derivative of a product by each factor: the product of the others. That is the result divided
-    by the factor; for the only 0 among the values, the product with 1 in its place."""
+    """The derivative of a product by each factor: the product of the others. That is the result
+    divided by the factor; for the only 0 among the values, the product with 1 in its place."""
     static = {"dim": dim, "reduce": "prod", "include_self": include_self}
     safe_x = choose(x == 0, 1.0, x)
     dx = g * apply(ScatterReduce, safe_x, index, values, **static) / safe_x
@@ -120,8 +121,8 @@ def scatter(
     value: Any = None,
     reduce: str | None = None,
 ) -> Tensor:
-    """z = x with z[index[i, j, …], j, …] = src[i, j, …] for dim 0, and so on; `src` is a tensor or one
-    number (`value`); `reduce`, "add" or "multiply", combines with what was there."""
+    """z = x with z[index[i, j, …], j, …] = src[i, j, …] for dim 0, and so on; `src` is a tensor or
+    one number (`value`); `reduce`, "add" or "multiply", combines with what was there."""
     src = value if src is None else src
     if reduce not in (None, "add", "multiply"):
         raise ShapeError(f"scatter: reduce argument must be either add or multiply, got {reduce!r}")
@@ -233,7 +234,8 @@ def check_source(x: Tensor, index: Tensor, src: Tensor, name: str) -> None:
 
 
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Tensor:
-    """z = x with α times the slices of `source` added to those with the numbers `index` along `dim`."""
+    """z = x with α times the slices of `source` added to those with the numbers `index` along
+    `dim`."""
     x, numbers, values, d = slices(input, dim, index, source, "index_add")
     values = values if alpha == 1 else values * alpha
     return put_slices(x, d, numbers, values, True)
@@ -315,7 +317,8 @@ def fitting(value: Any, x: Tensor, name: str) -> Tensor:
     found = as_tensor(value, "value")
     if dtypes.CATEGORY[found.array.dtype.kind] > dtypes.CATEGORY[x.array.dtype.kind]:
         raise DTypeError(
-            f"{name}: value cannot be converted to type {x.dtype} without overflow: it is {found.dtype}"
+            f"{name}: value cannot be converted to type {x.dtype} without overflow: it is "
+            f"{found.dtype}"
         )
     return cast(found, x.array.dtype)
 

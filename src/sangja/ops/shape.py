@@ -130,7 +130,8 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 def view_dtype(input: Tensor, dtype: DType) -> Tensor:
-    """The bytes of x read as `dtype`: the last dimension shrinks or grows with the size of an element."""
+    """The bytes of x read as `dtype`: the last dimension shrinks or grows with the size of an
+    element."""
     array, wanted = input.array, dtypes.to_numpy(dtype)
     if array.itemsize != wanted.itemsize:
         if not array.ndim:
@@ -298,7 +299,8 @@ def mT(input: Tensor) -> Tensor:
 
 
 def movedim(input: Any, source: Any, destination: Any) -> Tensor:
-    """z = x with the dimensions `source` moved to the places `destination`, the others in their order.
+    """z = x with the dimensions `source` moved to the places `destination`, the others in their
+    order.
 
     >>> import sangja
     >>> sangja.zeros(2, 3, 4).movedim(0, -1).shape
@@ -310,7 +312,8 @@ def movedim(input: Any, source: Any, destination: Any) -> Tensor:
     if len(a) != len(b):
         raise ShapeError(
             "movedim: Invalid source or destination dims: source "
-            f"({list(a)} dims) should contain the same number of dims as destination ({list(b)} dims)"
+            f"({list(a)} dims) should contain the same number of dims as destination "
+            f"({list(b)} dims)"
         )
     if not a:
         return x
@@ -328,7 +331,8 @@ def moveaxis(input: Any, source: Any, destination: Any) -> Tensor:
 
 
 def expand(input: Any, *size: Any) -> Tensor:
-    """z = x repeated along dimensions of size 1 and new leading ones, without copying; -1 keeps a size."""
+    """z = x repeated along dimensions of size 1 and new leading ones, without copying; -1 keeps a
+    size."""
     x = as_tensor(input)
     shape, wanted = x.array.shape, shape_from(size)
     lead = len(wanted) - len(shape)

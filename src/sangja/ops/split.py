@@ -129,7 +129,8 @@ def positions_of(indices_or_sections: Any) -> int | tuple[int, ...]:
         if given.array.dtype.kind not in "iu" or given.ndim > 1:
             raise ShapeError(
                 "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
-                f"one-dimensional tensor of integers, but got {given.dtype} of {given.ndim} dimensions"
+                f"one-dimensional tensor of integers, but got {given.dtype} of {given.ndim} "
+                "dimensions"
             )
         given = given.tolist()
     if isinstance(given, (int, tuple, list)):
