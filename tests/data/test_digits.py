@@ -6,8 +6,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sklearn.datasets import load_digits as sklearn_digits
 from sklearn.model_selection import StratifiedShuffleSplit
 

@@ -8,8 +8,7 @@ import re
 import zipfile
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sangja.core.errors import DataError
 from sangja.data.cells import is_missing

@@ -8,8 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sangja.core.errors import ArgumentError, DamagedFileError, DataError, ForeignFileError
