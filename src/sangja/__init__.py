@@ -123,6 +123,7 @@ from sangja.ops.create import (
     zeros_like,
 )
 from sangja.ops.ctc import ctc_loss
+from sangja.ops.decompose import det, inv as inverse, legacy_cholesky as cholesky, logdet, slogdet
 from sangja.ops.diagonal import (
     diag,
     diag_embed,
@@ -135,6 +136,7 @@ from sangja.ops.diagonal import (
     triu_indices,
 )
 from sangja.ops.dropout import alpha_dropout, dropout, feature_alpha_dropout
+from sangja.ops.einsum import einsum, tensordot
 from sangja.ops.elementwise import (
     absolute,
     absolute as abs,
@@ -200,7 +202,9 @@ from sangja.ops.join import (
     vstack,
 )
 from sangja.ops.layers import bilinear
-from sangja.ops.linalg import matmul
+from sangja.ops.length import cdist, total_norm as norm
+from sangja.ops.linalg import addbmm, addmm, addmv, addr, baddbmm, bmm, chain_matmul, conj, dot, inner, mH as adjoint, matmul, mm, mv, outer, outer as ger, vdot
+from sangja.ops.matrix import cov, corrcoef, cross, matrix_exp, matrix_power, pinv as pinverse
 from sangja.ops.margin import (
     cosine_embedding_loss,
     hinge_embedding_loss,

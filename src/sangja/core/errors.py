@@ -19,6 +19,7 @@
     ├── ForwardMissingError   NotImplementedError  a module without `forward` was called
     ├── DuplicateNameError    KeyError             a name that a module cannot give to a member
     ├── MissingSettingError   KeyError             an optimizer's group lacks a setting
+    ├── LinAlgError           RuntimeError         a matrix that cannot be inverted or taken apart
     ├── OutOfMemoryError      MemoryError          an array too large to allocate
     ├── CheckpointError       RuntimeError         a saved file that cannot be used
     │   ├── DamagedFileError  RuntimeError         … because its bytes changed or end too early
@@ -113,6 +114,10 @@ class MissingSettingError(SangjaError, KeyError):
     """A group of an optimizer lacks a setting that a schedule needs."""
 
     __str__ = Exception.__str__
+
+
+class LinAlgError(SangjaError, RuntimeError):
+    """A matrix that cannot be inverted or taken apart."""
 
 
 class OutOfMemoryError(SangjaError, MemoryError):

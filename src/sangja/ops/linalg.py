@@ -1,13 +1,14 @@
-"""Products of matrices and what is built from them."""
+"""Products of matrices and vectors."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sangja.core.errors import DTypeError, ShapeError
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, broadcast_to
 from sangja.ops.arguments import as_tensor
-from sangja.ops.shape import reshape, transpose
+from sangja.ops.shape import mT, reshape, transpose
 
 
 class Matmul(Primitive):
@@ -25,28 +26,79 @@ class Matmul(Primitive):
         return transpose(x, -1, -2) @ g
 
 
+class Conjugate(Primitive):
+    """z = x with the sign of the imaginary parts turned"""
+
+    grad_name = "ConjBackward0"
+
+    def forward(xp, x):
+        return xp.conjugate(x)
+
+    def dx(g):
+        return apply(Conjugate, g)
+
+
+def conj(input: Any) -> Tensor:
+    """z = x*, the complex conjugate; a real tensor as it is."""
+    x = as_tensor(input)
+    return apply(Conjugate, x) if x.array.dtype.kind == "c" else x  # type: ignore[no-any-return]
+
+
+def mH(input: Tensor) -> Tensor:  # noqa: N802 (PyTorch's name)
+    """z = x with its last two dimensions exchanged, conjugated: the adjoint of every matrix."""
+    return conj(mT(input))
+
+
+def times(shape: Any) -> str:
+    """A shape as PyTorch writes it in errors of products: 2x3."""
+    return "x".join(map(str, shape))
+
+
+def same_dtype(name: str, x: Tensor, *others: Tensor) -> None:
+    """Products do not promote: all operands must have one dtype."""
+    for y in others:
+        if x.array.dtype != y.array.dtype:
+            raise DTypeError(
+                f"{name}: expected both operands to have the same dtype, but got {x.dtype} and "
+                f"{y.dtype}; convert one with .to(dtype)"
+            )
+
+
+def check_ndim(name: str, x: Tensor, ndim: int, argument: str) -> None:
+    if x.ndim != ndim:
+        kind = {1: "a vector", 2: "a matrix", 3: "a 3D tensor (a batch of matrices)"}[ndim]
+        raise ShapeError(f"{name}: {argument} must be {kind}, but its shape is {list(x.shape)}")
+
+
+def check_inner(name: str, x: Tensor, y: Tensor) -> None:
+    """The last dimension of x must be the last but one (of a vector: the only one) of y."""
+    inner = y.shape[-2:][0]
+    if x.shape[-1] != inner:
+        raise ShapeError(
+            f"{name}: shapes cannot be multiplied ({times(x.shape)} and {times(y.shape)}): the last "
+            f"dimension of the first, {x.shape[-1]}, must equal the "
+            f"{'only' if y.ndim == 1 else 'last but one'} of the second, {inner}"
+        )
+
+
 def matmul(input: Any, other: Any) -> Tensor:
     """z = x · y. Two vectors: dot product; a vector meets a matrix as a row or a column; leading
-    dimensions are batches and broadcast. (…, n, k) · (…, k, m) → (…, n, m)."""
+    dimensions are batches and broadcast. (…, n, k) · (…, k, m) → (…, n, m).
+
+    >>> import sangja
+    >>> sangja.matmul(sangja.ones(2, 3), sangja.ones(3))
+    tensor([3., 3.])
+    """
     x, y = as_tensor(input), as_tensor(other, "other")
     if not x.ndim or not y.ndim:
         raise ShapeError(
             f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D"
         )
-    if x.array.dtype != y.array.dtype:
-        raise DTypeError(
-            f"matmul: expected both operands to have the same dtype, but got {x.dtype} and {y.dtype}"
-        )
+    same_dtype("matmul", x, y)
+    check_inner("matmul", x, y)
     row, column = x.ndim == 1, y.ndim == 1
-    if x.shape[-1] != y.shape[-1 if column else -2]:
-        raise ShapeError(
-            f"matmul: shapes cannot be multiplied ({'x'.join(map(str, x.shape))} and "
-            f"{'x'.join(map(str, y.shape))}): the last dimension of the first, {x.shape[-1]}, must "
-            f"equal the {'only' if column else 'last but one'} of the second, "
-            f"{y.shape[-1 if column else -2]}"
-        )
-    a = reshape(x, (1, -1)) if row else x
-    b = reshape(y, (-1, 1)) if column else y
+    a = reshape(x, (1, x.shape[0])) if row else x
+    b = reshape(y, (y.shape[0], 1)) if column else y
     z = apply(Matmul, a, b)
     if row or column:
         shape = list(z.shape)
@@ -55,4 +107,179 @@ def matmul(input: Any, other: Any) -> Tensor:
         if row:
             del shape[-1 if column else -2]
         z = reshape(z, shape)
-    return z
+    return z  # type: ignore[no-any-return]
+
+
+def rmatmul(input: Any, other: Any) -> Tensor:
+    """z = other · input, where `other` leaves the product to us."""
+    return matmul(other, input)
+
+
+def product(name: str, x: Any, y: Any, ndim: tuple[int, int], second: str) -> Tensor:
+    """`matmul` of operands that must have just so many dimensions."""
+    x, y = as_tensor(x), as_tensor(y, second)
+    check_ndim(name, x, ndim[0], "input")
+    check_ndim(name, y, ndim[1], second)
+    if ndim[0] == 3 and x.shape[0] != y.shape[0]:
+        raise ShapeError(
+            f"{name}: batches must have the same size, but the first has {x.shape[0]} and the second "
+            f"{y.shape[0]} matrices"
+        )
+    same_dtype(name, x, y)
+    check_inner(name, x, y)
+    return matmul(x, y)
+
+
+def mm(input: Any, mat2: Any) -> Tensor:
+    """z = x · y for two matrices. (n, k) · (k, m) → (n, m)."""
+    return product("mm", input, mat2, (2, 2), "mat2")
+
+
+def bmm(input: Any, mat2: Any) -> Tensor:
+    """z[b] = x[b] · y[b] for two batches of matrices. (b, n, k) · (b, k, m) → (b, n, m)."""
+    return product("bmm", input, mat2, (3, 3), "mat2")
+
+
+def mv(input: Any, vec: Any) -> Tensor:
+    """z = x · v for a matrix and a vector. (n, k) · (k) → (n)."""
+    return product("mv", input, vec, (2, 1), "vec")
+
+
+def dot(input: Any, tensor: Any) -> Tensor:
+    """z = Σ x[i] y[i] for two vectors."""
+    return product("dot", input, tensor, (1, 1), "tensor")
+
+
+def vdot(input: Any, other: Any) -> Tensor:
+    """z = Σ x[i]* y[i] for two vectors."""
+    return dot(conj(input), other)
+
+
+def outer(input: Any, vec2: Any) -> Tensor:
+    """z[i, j] = x[i] y[j] for two vectors. Raises `ShapeError` for anything else."""
+    x, y = as_tensor(input), as_tensor(vec2, "vec2")
+    check_ndim("outer", x, 1, "input")
+    check_ndim("outer", y, 1, "vec2")
+    return reshape(x, (x.shape[0], 1)) * y
+
+
+def inner(input: Any, other: Any) -> Tensor:
+    """z[…, …] = Σ x[…, i] y[…, i]; a scalar just scales."""
+    x, y = as_tensor(input), as_tensor(other, "other")
+    if not x.ndim or not y.ndim:
+        return x * y  # type: ignore[no-any-return]
+    if x.shape[-1] != y.shape[-1]:
+        raise ShapeError(
+            f"inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(x.shape)} and {list(y.shape)}"
+        )
+    same_dtype("inner", x, y)
+    n = x.shape[-1]
+    rows = reshape(x, (math.prod(x.shape[:-1]), n))
+    columns = reshape(y, (math.prod(y.shape[:-1]), n))
+    return reshape(matmul(rows, transpose(columns, 0, 1)), (*x.shape[:-1], *y.shape[:-1]))
+
+
+# -- a product added to something -------------------------------------------------------------
+
+
+def blend(name: str, x: Tensor, z: Tensor, beta: Any, alpha: Any) -> Tensor:
+    """β·x + α·z, where a β of 0 leaves out x and whatever nan is in it."""
+    same_dtype(name, z, x)
+    if z.array.dtype.kind in "biu" and (isinstance(beta, float) or isinstance(alpha, float)):
+        raise DTypeError(
+            f"{name}: For integral input tensors, arguments alpha and beta must not be a floating "
+            f"point number; got beta={beta}, alpha={alpha}"
+        )
+    if z.array.dtype.kind == "b" and (beta, alpha) != (1, 1):
+        raise DTypeError(f"{name}: alpha and beta must be 1 for bool tensors")
+    try:
+        x = broadcast_to(x, z.shape)
+    except ShapeError:
+        raise ShapeError(
+            f"{name}: The expanded size of the tensor ({list(z.shape)}) must match the existing size "
+            f"({list(x.shape)}): `input` must broadcast to the shape of the product"
+        ) from None
+    if beta == 0:
+        return z * alpha if alpha != 1 else z
+    return (x if beta == 1 else x * beta) + (z if alpha == 1 else z * alpha)
+
+
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """z = β·x + α·(a · b) for matrices a and b; x is broadcast."""
+    return blend("addmm", as_tensor(input), product("addmm", mat1, mat2, (2, 2), "mat2"), beta, alpha)
+
+
+def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """z = β·x + α·(a · b) for batches of matrices a and b; x is broadcast."""
+    z = product("baddbmm", batch1, batch2, (3, 3), "batch2")
+    return blend("baddbmm", as_tensor(input), z, beta, alpha)
+
+
+def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """z = β·x + α·Σ_b a[b] · b[b] for batches of matrices; x is broadcast."""
+    z = product("addbmm", batch1, batch2, (3, 3), "batch2").sum(0)
+    return blend("addbmm", as_tensor(input), z, beta, alpha)
+
+
+def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """z = β·x + α·(a · v) for a matrix and a vector; x is broadcast."""
+    return blend("addmv", as_tensor(input), product("addmv", mat, vec, (2, 1), "vec"), beta, alpha)
+
+
+def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """z[i, j] = β·x[i, j] + α·a[i] b[j] for two vectors; x is broadcast."""
+    return blend("addr", as_tensor(input), outer(vec1, vec2), beta, alpha)
+
+
+def chain_matmul(*matrices: Any) -> Tensor:
+    """The product of the matrices, in the order of multiplication that costs least."""
+    return multi_dot(matrices)
+
+
+def multi_dot(tensors: Any) -> Tensor:
+    """The product of two or more matrices (the first and the last may be vectors), multiplied in the
+    order that costs least (Cormen et al., Introduction to Algorithms, §15.2)."""
+    factors = [as_tensor(t) for t in tensors]
+    if len(factors) < 2:
+        raise ShapeError(f"multi_dot(): expected at least 2 tensors but got {len(factors)}")
+    for i, f in enumerate(factors):
+        if f.ndim != 2 and (f.ndim != 1 or 0 < i < len(factors) - 1):
+            raise ShapeError(
+                f"multi_dot(): tensor {i} must be 2D{'' if 0 < i < len(factors) - 1 else ' or 1D'} but "
+                f"got {f.ndim}D"
+            )
+    same_dtype("multi_dot", *factors)
+    row, column = factors[0].ndim == 1, factors[-1].ndim == 1
+    if row:
+        factors[0] = reshape(factors[0], (1, factors[0].shape[0]))
+    if column:
+        factors[-1] = reshape(factors[-1], (factors[-1].shape[0], 1))
+    for x, y in zip(factors, factors[1:]):
+        check_inner("multi_dot", x, y)
+    z = multiply_in_order(factors, cheapest_splits(factors), 0, len(factors) - 1)
+    kept = [*(() if row else z.shape[:1]), *(() if column else z.shape[1:])]
+    return reshape(z, kept)
+
+
+def cheapest_splits(factors: list[Tensor]) -> dict[tuple[int, int], int]:
+    """For every run i … j of factors the place where it is best cut in two."""
+    sizes = [factors[0].shape[0], *(f.shape[1] for f in factors)]
+    cost = {(i, i): 0 for i in range(len(factors))}
+    cut: dict[tuple[int, int], int] = {}
+    for length in range(1, len(factors)):
+        for i in range(len(factors) - length):
+            j = i + length
+            costs = [
+                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                for k in range(i, j)
+            ]
+            cost[i, j], cut[i, j] = min(costs)
+    return cut
+
+
+def multiply_in_order(factors: list[Tensor], cut: dict[tuple[int, int], int], i: int, j: int) -> Tensor:
+    if i == j:
+        return factors[i]
+    k = cut[i, j]
+    return matmul(multiply_in_order(factors, cut, i, k), multiply_in_order(factors, cut, k + 1, j))
