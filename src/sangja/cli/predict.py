@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from shlex import quote
 
 import click
 import numpy as np
@@ -64,7 +65,8 @@ def _load(run: str) -> SavedModel:
     if not os.path.exists(os.path.join(run, DESCRIPTION)):
         if os.path.exists(os.path.join(run, SETTINGS)):
             raise MissingFileError(
-                f"the run in {run!r} is not finished; finish it with: sangja train --resume {run}"
+                f"the run in {run!r} is not finished; finish it with: sangja train --resume "
+                f"{quote(run)}"
             )
         raise MissingFileError(f"{run!r} is no run folder: it has no {DESCRIPTION}.")
     return load_model(run)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import click
 
 from sangja.cli.main import INTERRUPTED, refuse
@@ -60,7 +62,8 @@ def command(
         run.go()
     except KeyboardInterrupt:
         refuse(
-            f"stopped. Nothing is lost: go on with  sangja train --resume {run.folder}", INTERRUPTED
+            f"stopped. Nothing is lost: go on with sangja train --resume {quote(run.folder)}",
+            INTERRUPTED,
         )
 
 

@@ -8,7 +8,6 @@ import math
 import operator
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from time import perf_counter
 from typing import Any
@@ -16,17 +15,13 @@ from typing import Any
 import numpy as np
 
 from sangja.backend.generator import default_generator
-from sangja.core.errors import (
-    AnomalyError,
-    ArgumentError,
-    ArgumentTypeError,
-    ForeignFileError,
-)
+from sangja.core.errors import AnomalyError, ArgumentError, ForeignFileError
 from sangja.data import DataLoader
 from sangja.engine import Tensor, no_grad, wrap
 from sangja.io import Checkpoints
 from sangja.nn.utils import clip_grad_norm_
 from sangja.optim.lr_scheduler import ReduceLROnPlateau
+from sangja.train.batches import evaluating, is_finite, row_count, split_batch
 from sangja.train.callbacks import Callback
 from sangja.train.display import Display, Say
 from sangja.train.history import History, Row
@@ -509,35 +504,3 @@ class Trainer:
         if self.folder is not None and (steps := self._checkpoints().steps()):
             text += f" The last good checkpoint is {self._checkpoints().path(steps[-1])}."
         return text
-
-
-@contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """Inside `with` the model is in evaluation mode; after it in the mode it was in."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
-
-
-def split_batch(batch: Any) -> tuple[list[Any], Any]:
-    """Inputs and target of a batch (input, …, target)."""
-    if not isinstance(batch, list | tuple) or len(batch) < 2:
-        raise ArgumentTypeError(
-            f"Trainer: a batch is {type(batch).__name__}; expected a sequence (input, …, target). "
-            "Let the data set give pairs, as TensorDataset(inputs, targets) does."
-        )
-    *inputs, target = batch
-    return inputs, target
-
-
-def row_count(target: Tensor) -> int:
-    """Rows of a batch, by its target."""
-    return int(target.shape[0]) if target.shape else 1
-
-
-def is_finite(value: Any) -> bool:
-    """Whether a tensor holds neither NaN nor infinity; True for anything else."""
-    return not isinstance(value, Tensor) or bool(np.isfinite(value.array).all())

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from contextlib import suppress
+from shlex import quote
 from typing import Any
 
 from sangja.core.errors import (
@@ -125,5 +126,5 @@ def _is_empty_folder(path: str) -> bool:
 def _taken(out: str) -> str:
     text = f"{out!r} exists already and is not overwritten; choose another folder with --out"
     if os.path.isfile(os.path.join(out, SETTINGS)):
-        text += f", or go on with the run in it: sangja train --resume {out}"
+        text += f", or go on with the run in it: sangja train --resume {quote(out)}"
     return text + "."

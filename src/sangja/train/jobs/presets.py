@@ -12,8 +12,8 @@ from sangja import nn
 from sangja.core.errors import ArgumentError, DamagedFileError
 from sangja.engine import no_grad
 from sangja.ops.create import zeros
+from sangja.train.batches import evaluating
 from sangja.train.report import LayerRow
-from sangja.train.trainer import evaluating
 
 LARGEST, MOST_LAYERS = 4096, 8
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from shlex import quote
 from types import ModuleType
 from typing import Any
 
@@ -207,7 +208,7 @@ class Run:
             path = os.path.join(self.folder, name)
             self.log(f"  {path:{len(self.folder) + 19}}  {what}")
         example = "digit.png" if job.images is not None else "rows.csv"
-        self.log(f"Next: sangja predict {self.folder} {example}")
+        self.log(f"Next: sangja predict {quote(self.folder)} {example}")
 
     def report(self, trainer: Trainer, layers: list[LayerRow], outcome: Outcome) -> RunReport:
         """The run as the report shows it."""

@@ -23,8 +23,8 @@ from sangja.data.tabular import Preprocessor
 from sangja.engine import no_grad
 from sangja.io import load, save, write_text
 from sangja.ops.create import from_numpy
+from sangja.train.batches import evaluating
 from sangja.train.jobs.presets import ModelRecipe
-from sangja.train.trainer import evaluating
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 _FORMAT, _VERSION = "sangja-model", 1
