@@ -12,7 +12,7 @@ from sangja.train.jobs.machine import blas, machine_facts, threads
 
 # Optional packages: what they are for, and how to install them.
 OPTIONAL = {
-    "llvmlite": ("native speed", "pip install llvmlite"),
+    "llvmlite": ("for compiled kernels; nothing uses it yet", "pip install llvmlite"),
     "pillow": ("sangja predict on pictures", "pip install 'sangja[vision]'"),
     "tensorboardX": ("logs for TensorBoard", "pip install 'sangja[tensorboard]'"),
 }
