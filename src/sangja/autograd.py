@@ -1,5 +1,6 @@
 """`sangja.autograd`: differentiation, under PyTorch's names."""
 
+from sangja.engine.anomaly import detect_anomaly, set_detect_anomaly
 from sangja.engine.backward import backward, grad
 from sangja.engine.checks import GradcheckError, gradcheck, gradgradcheck, numerical_diff
 from sangja.engine.function import Context as FunctionCtx, Function, once_differentiable
@@ -10,6 +11,7 @@ __all__ = [
     "FunctionCtx",
     "GradcheckError",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "grad",
     "gradcheck",
@@ -18,5 +20,6 @@ __all__ = [
     "no_grad",
     "numerical_diff",
     "once_differentiable",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]

@@ -137,7 +137,7 @@ def test_ctrl_c_at_any_moment_leaves_a_state_from_which_training_goes_on():
 def test_a_forked_child_can_train_after_the_parent_has():
     w, x = fresh()
     step(w, x)
-    for _ in range(20):
+    for _ in range(100):
         child = os.fork()
         if not child:
             for _ in range(10):

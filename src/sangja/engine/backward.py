@@ -41,6 +41,7 @@ def run(
 ) -> dict[Any, Any]:
     """Send the seeds from the roots (nodes or leaves) back; returns the gradient of every leaf
     reached, or of each edge in `targets` if given (then only what leads there is computed)."""
+    check = MODE.get().check
     pending = count_uses(roots)
     useful = None if targets is None else edges_towards(roots, targets)
     grads: dict[Any, Any] = {}
@@ -77,6 +78,8 @@ def run(
                 if m.__class__ is Node:
                     pass_on(m, pending, grads, ready)
                 continue
+            if check is not None:
+                check(node, m, d)
             if target is not None:
                 if target is SEVERAL:
                     d = collect(grads, m, node.static["index"], d)
@@ -164,7 +167,7 @@ def values(node: Node, kept: Any, create_graph: bool, keep: bool) -> list[Any]:
         result = checked_values(node, kept, create_graph)
     else:
         for value in kept:
-            if isinstance(value, Tensor):
+            if value.__class__ is Tensor or isinstance(value, Tensor):
                 if value._version is not None:
                     result = checked_values(node, kept, create_graph)
                     break
@@ -376,7 +379,7 @@ def run_guarded(
 ) -> dict[Any, Any]:
     """`run` in the right mode: recorded with `create_graph`, otherwise on bare arrays. Under a
     watch the rules see tensors too, so that it sees every operation of theirs."""
-    watched = MODE.get().watch is not None
+    watched = MODE.get().watch is not None and MODE.get().check is None
     if watched and not create_graph:
         seeds = [s if isinstance(s, Tensor) else wrap(s) for s in seeds]
     with np.errstate(all="ignore"):

@@ -21,12 +21,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Mode:
     """`grad`: record operations; `inference`: results can never be recorded again either.
 
-    `outer` is the mode to go back to: a linked stack, so that guards hold no state of their own.
+    `watch` is called after each operation, `check` with each derivative of a backward pass. `outer`
+    is the mode to go back to: a linked stack, so that guards hold no state of their own.
     """
 
     grad: bool = True
     inference: bool = False
     watch: Callable[..., None] | None = None
+    check: Callable[..., None] | None = None
     outer: Mode | None = None
 
 
@@ -115,13 +117,13 @@ class enable_grad(no_grad):
         ModeGuard.__init__(self, grad=True)
 
 
-class set_grad_enabled(ModeGuard):
-    """Remember operations or not, from this call on; as a context manager, until its end."""
+class ModeSwitch(ModeGuard):
+    """Changes the mode from its construction on; as a context manager, until its end."""
 
-    def __init__(self, mode: bool) -> None:
-        super().__init__(grad=bool(mode))
+    def __init__(self, **changes: Any) -> None:
+        super().__init__(**changes)
         self.before = MODE.get()
-        MODE.set(replace(self.before, grad=bool(mode)))
+        MODE.set(replace(self.before, **changes))
 
     def __enter__(self) -> None:
         """The switch is already made; `with` only promises to undo it."""
@@ -132,6 +134,13 @@ class set_grad_enabled(ModeGuard):
     def __call__(self, function: F) -> F:
         MODE.set(self.before)  # used as a decorator: nothing changes outside the function
         return ModeGuard(**self.changes)(function)
+
+
+class set_grad_enabled(ModeSwitch):  # noqa: N801 (PyTorch's name)
+    """Remember operations or not, from this call on; as a context manager, until its end."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(grad=bool(mode))
 
 
 class inference_mode(ModeGuard):
