@@ -182,7 +182,7 @@ from sangja.ops.exponential import (
     square,
     xlogy,
 )
-from sangja.ops.extreme import amax, amin, aminmax, argmax, argmin, max, median, min, nanmedian
+from sangja.ops.extreme import amax, amin, aminmax, argmax, argmin, max, median, min, nanmedian, nanquantile, quantile
 from sangja.ops.join import (
     block_diag,
     cartesian_prod,
@@ -274,7 +274,7 @@ from sangja.ops.rounding import (
     trunc,
     trunc as fix,
 )
-from sangja.ops.scan import cummax, cummin, cumprod, cumsum, logcumsumexp
+from sangja.ops.scan import diff, trapezoid, trapezoid as trapz, cumulative_trapezoid, cummax, cummin, cumprod, cumsum, logcumsumexp
 from sangja.ops.scatter import (
     diagonal_scatter,
     index_add,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.sums import accurate_sum
 from sangja.core.errors import ShapeError
 from sangja.engine.apply import apply, array_of
 from sangja.engine.primitive import Primitive
@@ -19,7 +20,7 @@ class SumTo(Primitive):
     def forward(xp, x, *, shape):
         lead = x.ndim - len(shape)
         stretched = [i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1]
-        return x.sum(axis=(*range(lead), *stretched), keepdims=True).reshape(shape)
+        return accurate_sum(xp, x, (*range(lead), *stretched), keepdim=True).reshape(shape)
 
     def dx(g, x_shape):
         return broadcast_to(g, x_shape)

@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import OutOfRangeError, ShapeError
+from sangja.core.errors import DTypeError, OutOfRangeError, ShapeError
 from sangja.core.shapes import normalize_dim, normalize_dims
 from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.chosen import take_along
-from sangja.ops.comparison import isnan, maximum, minimum
+from sangja.ops.comparison import clamp, isnan, maximum, minimum
+from sangja.ops.elementwise import lerp, where
 from sangja.ops.reduce import spread, unreduce
 from sangja.ops.return_types import TYPES
+from sangja.ops.rounding import ceil, floor, round
 from sangja.ops.shape import reshape
+from sangja.ops.sort import sort
 
 # -- extremes over any dimensions: equals share the gradient ----------------------------------
 
@@ -253,3 +256,82 @@ def middle(name: str, input: Any, dim: int | None, keepdim: bool, choose: Any) -
         return apply(MedianPosition, x, dim=dim, skip=name == "nanmedian")
 
     return along_one(name, x, dim, keepdim, find)
+
+
+# -- quantiles --------------------------------------------------------------------------------
+
+
+@numpy_names
+def quantile(
+    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
+    """z = the value below which a part `q` of the elements lies, along `dim` or of all; between two
+    elements by `interpolation`: "linear", "lower", "higher", "midpoint" or "nearest". nan if one of the
+    elements is. With a vector of q the result has its dimension in front."""
+    return quantiles("quantile", input, q, dim, keepdim, interpolation, skip=False)
+
+
+@numpy_names
+def nanquantile(
+    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
+    """`quantile` of the elements that are not nan."""
+    return quantiles("nanquantile", input, q, dim, keepdim, interpolation, skip=True)
+
+
+def quantiles(
+    name: str, input: Any, q: Any, dim: int | None, keepdim: bool, interpolation: str, skip: bool
+) -> Tensor:
+    x = as_tensor(input)
+    parts = as_tensor(np.asarray(q, x.array.dtype) if isinstance(q, (int, float)) else q, "q")
+    check_quantile(name, x, parts, interpolation)
+    axis = 0 if dim is None else normalize_dim(dim, x.ndim)
+    line = reshape(x, (x.array.size,)) if dim is None or not x.ndim else x
+    ordered = sort(line.movedim(axis, -1), -1).values
+    ranks = reshape(parts, (parts.array.size,))
+    nans = isnan(ordered).sum(-1, True)
+    n = ordered.shape[-1]
+    last = clamp(n - nans - 1, min=0) if skip else nans * 0 + (n - 1)
+    place = ranks * last  # (…, q)
+    if not skip:
+        place = where(nans != 0, float(n - 1), place)  # nan stands last
+    z = between(ordered, place, interpolation)
+    z = z.movedim(-1, 0) if parts.ndim else z[..., 0]
+    if keepdim:
+        kept = (1,) * x.ndim if dim is None else tuple(1 if d == axis else m for d, m in enumerate(x.shape))
+        z = reshape(z, (*parts.shape, *kept))
+    return z
+
+
+def between(ordered: Tensor, place: Tensor, interpolation: str) -> Tensor:
+    """The elements of sorted rows at places that need not be whole numbers."""
+    if interpolation == "nearest":
+        place = round(place)
+    elif interpolation == "lower":
+        place = floor(place)
+    elif interpolation == "higher":
+        place = ceil(place)
+    low = floor(place)
+    below = take_along(ordered, low.long(), ordered.ndim - 1, "gather")
+    above = take_along(ordered, ceil(place).long(), ordered.ndim - 1, "gather")
+    weight = place - low if interpolation == "linear" else (place != low) * 0.5
+    return lerp(below, above, weight.to(below.dtype))
+
+
+def check_quantile(name: str, x: Tensor, q: Tensor, interpolation: str) -> None:
+    if not x.array.size:
+        raise ShapeError(f"{name}() input tensor must be non-empty")
+    if x.array.dtype not in (np.float32, np.float64):
+        raise DTypeError(f"{name}() input tensor must be either float or double dtype, not {x.dtype}")
+    if q.array.dtype != x.array.dtype or q.ndim > 1:
+        raise DTypeError(
+            f"{name}() q must be a scalar or 1D tensor of the dtype of the input, {x.dtype}; got "
+            f"{q.dtype} of shape {list(q.shape)}"
+        )
+    if not ((q.array >= 0) & (q.array <= 1)).all():
+        raise ShapeError(f"{name}() q values must be in the range [0, 1]")
+    if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
+        raise ShapeError(
+            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
+            f"{interpolation}"
+        )

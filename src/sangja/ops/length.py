@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.sums import accurate_sum
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, ShapeError
 from sangja.core.shapes import normalize_dim, normalize_dims
@@ -17,8 +18,8 @@ from sangja.ops.comparison import isnan
 from sangja.ops.decompose import svdvals
 from sangja.ops.elementwise import absolute, sign, where
 from sangja.ops.exponential import pow as power
-from sangja.ops.extreme import amax, amin, share_evenly
-from sangja.ops.reduce import accurate_sum, sum as sum_over, unreduce
+from sangja.ops.extreme import share_evenly
+from sangja.ops.reduce import sum as sum_over, unreduce
 from sangja.ops.shape import reshape, transpose, unsqueeze
 
 
@@ -134,7 +135,10 @@ def matrix_norm(
     if ord == "nuc" or ord in (2, -2):
         others = [d for d in range(x.ndim) if d not in (row, column)]
         values = svdvals(x.permute(*others, row, column))
-        z = {"nuc": sum_over, 2: amax, -2: amin}[ord](values, -1)
+        if ord == "nuc":
+            z = sum_over(values, -1)
+        else:
+            z = length(values, ord * math.inf, (values.ndim - 1,), False)
         return unreduce(z, x.shape, (row, column)) if keepdim else z
     if ord not in (1, -1, math.inf, -math.inf):
         raise (ArgumentTypeError if not isinstance(ord, (int, float, str)) else ShapeError)(
@@ -142,7 +146,7 @@ def matrix_norm(
         )
     added, compared = (row, column) if abs(ord) == 1 else (column, row)
     sums = length(x, 1.0, (added,), True)
-    z = (amax if ord > 0 else amin)(sums, compared, True)
+    z = length(sums, math.copysign(math.inf, ord), (compared,), True)
     kept = [n for d, n in enumerate(x.shape) if d not in (row, column)]
     return z if keepdim else reshape(z, kept)
 

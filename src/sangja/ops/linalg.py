@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from sangja.core.errors import DTypeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply, broadcast_to
 from sangja.ops.arguments import as_tensor
+from sangja.ops.elementwise import where
 from sangja.ops.shape import mT, reshape, transpose
 
 
@@ -200,8 +203,8 @@ def blend(name: str, x: Tensor, z: Tensor, beta: Any, alpha: Any) -> Tensor:
             f"{name}: The expanded size of the tensor ({list(z.shape)}) must match the existing size "
             f"({list(x.shape)}): `input` must broadcast to the shape of the product"
         ) from None
-    if beta == 0:
-        return z * alpha if alpha != 1 else z
+    if beta == 0:  # x counts for nothing, but it was an input: its gradient is 0
+        return where(np.zeros((), bool), x, z if alpha == 1 else z * alpha)  # type: ignore[no-any-return]
     return (x if beta == 1 else x * beta) + (z if alpha == 1 else z * alpha)
 
 

@@ -14,7 +14,7 @@ from sangja.ops.arguments import as_tensor
 from sangja.ops.comparison import clamp
 from sangja.ops.create import eye
 from sangja.ops.decompose import inv, lapack, matrices, mt
-from sangja.ops.diagonal import diagonal as diagonal_of
+from sangja.ops.diagonal import diagonal as diagonal_of, tril
 from sangja.ops.exponential import sqrt
 from sangja.ops.join import cat
 from sangja.ops.linalg import matmul
@@ -123,10 +123,15 @@ def cut_offs(x: Tensor, atol: Any, rtol: Any) -> tuple[Any, Any]:
     return (0.0 if absolute is None else absolute), relative
 
 
+def symmetric_part(x: Tensor, hermitian: bool) -> Tensor:
+    """With `hermitian` the symmetric matrix of which x holds the lower triangle."""
+    return tril(x) + mt(tril(x, -1)) if hermitian else x
+
+
 def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
     """Z = A⁺, the pseudo-inverse (Moore & Penrose). Singular values up to max(atol, rtol · σ₁) count as
     0; `rtol` is max(m, n)·ε by default. (…, m, n) → (…, n, m)."""
-    x = matrices("linalg.pinv", A)
+    x = symmetric_part(matrices("linalg.pinv", A), hermitian)
     small, relative = cut_offs(x, atol, rcond if rtol is None else rtol)
     return apply(PseudoInverse, x, atol=small, rtol=relative)  # type: ignore[no-any-return]
 
@@ -144,7 +149,7 @@ def matrix_rank(
     A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Tensor:
     """z = number of singular values above max(atol, rtol · σ₁); see `pinv`."""
-    x = matrices("linalg.matrix_rank", A)
+    x = symmetric_part(matrices("linalg.matrix_rank", A), hermitian)
     if tol is not None:
         atol, rtol = tol, 0.0
     small, relative = cut_offs(x, atol, rtol)
@@ -238,7 +243,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
             own = as_tensor(aweights).to(rows.dtype)
             free = total - correction * sum_over(weights * own) / total
     z = matmul(rows, mt(scaled)) / (clamp(free, min=0) if isinstance(free, Tensor) else max(free, 0))
-    return reshape(z, ()) if x.ndim < 2 else z
+    return reshape(z, ()) if z.shape == (1, 1) else z
 
 
 def observation_weights(rows: Tensor, fweights: Any, aweights: Any) -> tuple[Any, Any]:

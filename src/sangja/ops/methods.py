@@ -181,6 +181,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "argmin": extreme.argmin,
     "median": extreme.median,
     "nanmedian": extreme.nanmedian,
+    "quantile": extreme.quantile,
+    "nanquantile": extreme.nanquantile,
     # index
     "__getitem__": index.getitem,
     "__setitem__": index.setitem,
@@ -292,6 +294,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "cummax": scan.cummax,
     "cummin": scan.cummin,
     "logcumsumexp": scan.logcumsumexp,
+    "diff": scan.diff,
     # sort
     "sort": sort.sort,
     "argsort": sort.argsort,

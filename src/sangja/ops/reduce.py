@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.sums import accurate_sum
 from sangja.core import dtypes
 from sangja.core.errors import DTypeError
 from sangja.core.shapes import normalize_dims
@@ -19,34 +20,8 @@ from sangja.ops.scan import cumprod, linear_scan, reverse, shift, summable
 from sangja.ops.shape import permute, reshape
 
 Array = np.ndarray[Any, Any]
-BLOCK = 64  # elements along a strided dimension that are summed one after the other
 
-# -- how sums are summed ----------------------------------------------------------------------
-
-
-def accurate_sum(xp: Any, x: Array, dims: tuple[int, ...], keepdim: bool, dtype: Any) -> Array:
-    """Σ x over `dims` with an error that grows with the logarithm of the count.
-
-    NumPy adds pairwise (Higham 1993) only along the fastest dimension in memory; along the others it
-    adds one row after another, and in float32 ten million ones of 0.1 lose all but two digits. There
-    rows are summed in blocks of 64, then the sums of blocks, and so on.
-    """
-    if x.dtype.kind in "fc" and dtype in (None, x.dtype) and x.size > BLOCK:
-        for d in dims:
-            if x.shape[d] > BLOCK and x.strides[d] > x.itemsize:
-                x = sum_blocks(xp, x, d)
-    return xp.add.reduce(x, axis=dims, dtype=dtype, keepdims=keepdim)
-
-
-def sum_blocks(xp: Any, x: Array, d: int) -> Array:
-    """`x` with dimension `d` summed in blocks until no more than 64 are left."""
-    while (n := x.shape[d]) > BLOCK:
-        count = n // BLOCK
-        head = x[(slice(None),) * d + (slice(count * BLOCK),)]
-        blocks = head.reshape(*x.shape[:d], count, BLOCK, *x.shape[d + 1 :]).sum(axis=d + 1)
-        rest = x[(slice(None),) * d + (slice(count * BLOCK, None),)]
-        x = xp.concatenate([blocks, rest], axis=d) if n % BLOCK else blocks
-    return x
+# -- shapes of reductions ------------------------------------------------------------------
 
 
 def count_of(shape: tuple[int, ...], dims: tuple[int, ...]) -> int:

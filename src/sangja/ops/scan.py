@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core import dtypes
-from sangja.core.errors import DTypeError
+from sangja.core.errors import DTypeError, ShapeError
 from sangja.core.shapes import normalize_dim
 from sangja.engine import Primitive, Tensor, apply
 from sangja.engine.structure import Cast
@@ -16,7 +16,9 @@ from sangja.ops.chosen import take_along
 from sangja.ops.elementwise import where
 from sangja.ops.exponential import exp
 from sangja.ops.index import Slice
+from sangja.ops.join import cat
 from sangja.ops.return_types import TYPES
+from sangja.ops.shape import reshape
 
 Array = np.ndarray[Any, Any]
 
@@ -192,3 +194,72 @@ def cummax(input: Any, dim: int) -> Any:
 def cummin(input: Any, dim: int) -> Any:
     """The pair (values, indices) of the smallest elements so far along `dim`; the last among equals."""
     return running_extreme("cummin", input, dim, largest=False)
+
+
+# -- neighbours -------------------------------------------------------------------------------
+
+
+@numpy_names
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
+    """z[i] = x[i + 1] − x[i] along `dim`, `n` times; of bools whether they differ.
+
+    >>> import sangja
+    >>> sangja.tensor([1, 3, 2]).diff()
+    tensor([ 2, -1])
+    """
+    x = as_tensor(input)
+    if not x.ndim:
+        raise ShapeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise ShapeError(f"order must be non-negative but got {n}")
+    dim = normalize_dim(dim, x.ndim)
+    x = x if n == 0 else joined(x, dim, prepend, append)
+    for _ in range(min(n, x.shape[dim])):
+        later, earlier = x[along(dim, slice(1, None))], x[along(dim, slice(None, -1))]
+        x = later != earlier if x.array.dtype.kind == "b" else later - earlier
+    return x
+
+
+def joined(x: Tensor, dim: int, prepend: Any, append: Any) -> Tensor:
+    """`x` between what is given to stand before and after it."""
+    parts = [p for p in (prepend, x, append) if p is not None]
+    for name, part in (("prepend", prepend), ("append", append)):
+        if part is not None and part.ndim != x.ndim:
+            raise ShapeError(
+                f"diff expects prepend or append to be the same dimension as input; {name} has "
+                f"{part.ndim}, the input {x.ndim} dimensions"
+            )
+    return cat(parts, dim) if len(parts) > 1 else x  # type: ignore[no-any-return]
+
+
+def panels(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Tensor, int]:
+    """The areas (y[i] + y[i + 1]) / 2 · (x[i + 1] − x[i]) between neighbours along `dim`."""
+    y = as_tensor(y, "y")
+    dim = normalize_dim(dim, y.ndim)
+    pairs = y[along(dim, slice(1, None))] + y[along(dim, slice(None, -1))]
+    if x is None:
+        return pairs * (dx / 2), dim
+    x = as_tensor(x, "x")
+    if x.ndim == 1:
+        if x.shape[0] != y.shape[dim]:
+            raise ShapeError(
+                f"{name}: There must be one `x` value for each sample point; got {x.shape[0]} for "
+                f"{y.shape[dim]}"
+            )
+        x = reshape(x, (x.shape[0], *(1,) * (y.ndim - 1 - dim)))
+    return pairs * (diff(x, 1, dim - y.ndim) / 2), dim
+
+
+@numpy_names
+def trapezoid(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Tensor:
+    """z = Σ (y[i] + y[i + 1]) / 2 · (x[i + 1] − x[i]) along `dim`: the integral of y by the trapezoidal
+    rule; without `x` the steps are `dx`."""
+    areas, dim = panels("trapezoid", y, x, dx, dim)
+    return areas.sum(dim)  # type: ignore[no-any-return]
+
+
+@numpy_names
+def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Tensor:
+    """The running integrals of y along `dim`; see `trapezoid`."""
+    areas, dim = panels("cumulative_trapezoid", y, x, dx, dim)
+    return cumsum(areas, dim)

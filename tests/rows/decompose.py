@@ -1,0 +1,61 @@
+"""Matrices taken apart and solved. What depends on the sign of a vector is tested in
+`tests/test_decompose.py`."""
+
+from tests.table import Row, case, raises, t
+
+# Well away from singular, so that PyTorch's library and NumPy's agree to the last digits but one.
+A = t(3, 3, values=[[4.0, 1.0, 0.5], [1.0, 3.0, -1.0], [0.0, 0.5, 2.0]])
+B = t(2, 2, 2, values=[[[2.0, 1.0], [0.5, -3.0]], [[1.0, 0.0], [1.0, 2.0]]])
+SINGULAR = t(2, 2, values=[[1.0, 2.0], [2.0, 4.0]])
+ZERO = t(2, 2, values=[[0.0, 0.0], [0.0, 0.0]])
+
+
+def matrices(*more):
+    return [
+        raises(RuntimeError, "batches of square matrices", t(2, 3), *more),
+        raises(RuntimeError, "at least 2 dimensions", t(3), *more),
+        raises(RuntimeError, "Expected a floating point", t(2, 2, dtype="int64"), *more),
+    ]
+
+
+ROWS = [
+    Row(
+        "linalg.inv",
+        [case(A), case(B)],
+        errors=[*matrices(), raises(RuntimeError, "linalg.inv: the matrix is singular", ZERO)],
+        tolerance=10,
+    ),
+    Row(
+        "linalg.solve",
+        [case(A, t(3)), case(A, t(3, 2)), case(B, t(2, 2)), case(A, t(2, 3), left=False)],
+        errors=[
+            *matrices(t(2)),
+            raises(RuntimeError, "matrix is singular", ZERO, t(2)),
+            raises(RuntimeError, "Incompatible shapes of A and B", A, t(4, 2)),
+            raises(RuntimeError, "have the same dtype", A, t(3, dtype="int64")),
+            raises(RuntimeError, "not supported for left=False", A, t(3), left=False),
+        ],
+        tolerance=10,
+    ),
+    Row(
+        "linalg.solve_triangular",
+        [
+            case(A, t(3, 2), upper=True),
+            case(A, t(3, 2), upper=False, unitriangular=True),
+            case(A, t(2, 3), upper=True, left=False),
+        ],
+        errors=matrices(t(3, 2)),
+        tolerance=10,
+    ),
+    Row("linalg.det", [case(A), case(B), case(t(0, 0))], errors=matrices(), tolerance=10),
+    Row("linalg.det", [case(SINGULAR)], order=1, tolerance=10),
+    Row("linalg.slogdet", [case(A), case(B)], errors=matrices(), tolerance=10),
+    Row("logdet", [case(A), case(B)], errors=matrices(), tolerance=10),
+    Row(
+        "linalg.svdvals",
+        [case(A), case(t(2, 3, 2)), case(t(2, 4))],
+        errors=matrices()[1:],
+        tolerance=20,
+    ),
+    Row("linalg.eigvalsh", [case(A), case(A, "U")], order=0, errors=matrices(), tolerance=10),
+]
