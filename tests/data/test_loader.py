@@ -1,4 +1,4 @@
-"""Data sets, samplers, batches: PyTorch's order for the same seed, any number of readers, exact resume."""
+"""Data sets, samplers, batches: PyTorch's order, any number of readers, exact resume."""
 
 import itertools
 import threading
