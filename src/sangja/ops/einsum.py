@@ -210,11 +210,11 @@ def multiply(
     shared = [label for label in xs if label in ys]
     summed = [label for label in shared if label not in needed]
     for label in summed:  # where one is 1 and is broadcast, sum the other first
-        a, b = xs.index(label), ys.index(label)
-        if x.shape[a] == 1 != y.shape[b]:
-            y = sum_over(y, b, keepdim=True)
-        elif y.shape[b] == 1 != x.shape[a]:
-            x = sum_over(x, a, keepdim=True)
+        i, j = xs.index(label), ys.index(label)
+        if x.shape[i] == 1 != y.shape[j]:
+            y = sum_over(y, j, keepdim=True)
+        elif y.shape[j] == 1 != x.shape[i]:
+            x = sum_over(x, i, keepdim=True)
     batch = [label for label in shared if label in needed]
     left = [label for label in xs if label not in ys]
     right = [label for label in ys if label not in xs]
