@@ -1,4 +1,5 @@
-"""Decompositions: they multiply back, and what does not depend on signs has the right derivatives."""
+"""Decompositions: they multiply back, and what does not depend on signs has the right
+derivatives."""
 
 import numpy as np
 import pytest
@@ -90,9 +91,7 @@ def test_eigenvectors_and_cholesky_multiply_back():
     lower = sangja.linalg.cholesky(a)
     for product in ((vectors * values[..., None, :]) @ vectors.mT, lower @ lower.mT):
         np.testing.assert_allclose(product.numpy(), a.numpy(), atol=1e-12)
-    assert (values.numpy() == sangja.linalg.eigvalsh(a).numpy()).all() or np.allclose(
-        values.numpy(), sangja.linalg.eigvalsh(a).numpy(), rtol=1e-13
-    )
+    np.testing.assert_allclose(sangja.linalg.eigvalsh(a).numpy(), values.numpy(), rtol=1e-12)
 
 
 def test_matrices_that_cannot_be_taken_apart():
@@ -132,4 +131,4 @@ def test_gradients_of_broadcast_inputs_are_summed_as_accurately():
     x = sangja.ones(1_000_000, 1) * 0.1
     b = sangja.zeros(3, requires_grad=True)
     (x + b).backward(x.expand(-1, 3).contiguous())
-    np.testing.assert_allclose(b.grad.numpy(), 1e5, rtol=3e-7)
+    np.testing.assert_allclose(b.grad.numpy(), 1e5, rtol=6e-7)

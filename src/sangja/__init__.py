@@ -182,7 +182,19 @@ from sangja.ops.exponential import (
     square,
     xlogy,
 )
-from sangja.ops.extreme import amax, amin, aminmax, argmax, argmin, max, median, min, nanmedian, nanquantile, quantile
+from sangja.ops.extreme import (
+    amax,
+    amin,
+    aminmax,
+    argmax,
+    argmin,
+    max,
+    median,
+    min,
+    nanmedian,
+    nanquantile,
+    quantile,
+)
 from sangja.ops.join import (
     block_diag,
     cartesian_prod,
@@ -203,14 +215,32 @@ from sangja.ops.join import (
 )
 from sangja.ops.layers import bilinear
 from sangja.ops.length import cdist, total_norm as norm
-from sangja.ops.linalg import addbmm, addmm, addmv, addr, baddbmm, bmm, chain_matmul, conj, dot, inner, mH as adjoint, matmul, mm, mv, outer, outer as ger, vdot
-from sangja.ops.matrix import cov, corrcoef, cross, matrix_exp, matrix_power, pinv as pinverse
+from sangja.ops.linalg import (
+    addbmm,
+    addmm,
+    addmv,
+    addr,
+    baddbmm,
+    bmm,
+    chain_matmul,
+    conj,
+    dot,
+    inner,
+    matmul,
+    mH as adjoint,
+    mm,
+    mv,
+    outer,
+    outer as ger,
+    vdot,
+)
 from sangja.ops.margin import (
     cosine_embedding_loss,
     hinge_embedding_loss,
     margin_ranking_loss,
     triplet_margin_loss,
 )
+from sangja.ops.matrix import corrcoef, cov, cross, matrix_exp, matrix_power, pinv as pinverse
 from sangja.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from sangja.ops.patches import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from sangja.ops.pick import (
@@ -274,7 +304,17 @@ from sangja.ops.rounding import (
     trunc,
     trunc as fix,
 )
-from sangja.ops.scan import diff, trapezoid, trapezoid as trapz, cumulative_trapezoid, cummax, cummin, cumprod, cumsum, logcumsumexp
+from sangja.ops.scan import (
+    cummax,
+    cummin,
+    cumprod,
+    cumsum,
+    cumulative_trapezoid,
+    diff,
+    logcumsumexp,
+    trapezoid,
+    trapezoid as trapz,
+)
 from sangja.ops.scatter import (
     diagonal_scatter,
     index_add,

@@ -14,7 +14,7 @@ ROWS = [
         [
             *(case(t(2, 3), p) for p in ORDERS),
             case(t(2, 3), 2, 1, True),
-            case(t(2, 3), 0, 1),
+            case(t(2, 3, grad=False), 0, 1),
             case(t(2, 3, grad=False, values=[[0, 0, 0], [0, 1, 0]]), 2, 1),
         ],
         errors=[
@@ -52,7 +52,13 @@ ROWS = [
     ),
     Row(
         "norm",
-        [case(t(2, 3)), case(t(2, 3), 1), case(t(2, 3), "fro", 1), case(t(2, 3), "nuc"), case(t(3), 3, 0)],
+        [
+            case(t(2, 3)),
+            case(t(2, 3), 1),
+            case(t(2, 3), "fro", 1),
+            case(t(2, 3), "nuc"),
+            case(t(3), 3, 0),
+        ],
         errors=[raises(RuntimeError, "only valid string values", t(3), "max")],
         tolerance=10,
     ),

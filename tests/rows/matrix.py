@@ -22,7 +22,7 @@ ROWS = [
     ),
     Row(
         "linalg.pinv",
-        [case(A), case(t(2, 4)), case(t(2, 4, 3)), case(LOW), case(A, hermitian=True)],
+        [case(A), case(t(2, 4)), case(t(2, 4, 3)), case(LOW), case(LOW, hermitian=True)],
         errors=[raises(RuntimeError, "at least 2 dimensions", t(3))],
         tolerance=20,
     ),

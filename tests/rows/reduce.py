@@ -38,7 +38,13 @@ ROWS = [
     Row("nanmean", [*SHAPES, case(NAN), case(NAN, 1)], errors=NO_INTEGERS),
     Row(
         "prod",
-        [case(t(2, 3, 4)), case(t(2, 3, 4), 1), case(ZEROS, 1), case(ZEROS), case(t(3, 5), -1, True)],
+        [
+            case(t(2, 3, 4)),
+            case(t(2, 3, 4), 1),
+            case(ZEROS, 1),
+            case(ZEROS),
+            case(t(3, 5), -1, True),
+        ],
         dtypes=("float32", "float64", "int64"),
         tolerance=4,
     ),

@@ -10,8 +10,17 @@ NAN = t(4, values=[1.0, np.nan, 3.0, np.nan], dtype="float64", grad=False)
 LINES = [case(t(2, 3, 4), 1), case(t(5), -1), case(t(), 0), case(t(0, 3), 0)]
 
 ROWS = [
-    Row("cumsum", [*LINES, case(t(3, dtype="int32"), 0, dtype="@float64")], dtypes=("float64", "int64")),
-    Row("cumprod", [*LINES, case(ZEROS, 1), case(ZEROS, 0)], dtypes=("float64", "int64"), tolerance=4),
+    Row(
+        "cumsum",
+        [*LINES, case(t(3, dtype="int32"), 0, dtype="@float64")],
+        dtypes=("float64", "int64"),
+    ),
+    Row(
+        "cumprod",
+        [*LINES, case(ZEROS, 1), case(ZEROS, 0)],
+        dtypes=("float64", "int64"),
+        tolerance=4,
+    ),
     Row(
         "logcumsumexp",
         [*LINES[:3], case(t(3, values=[-1000.0, 1000.0, 999.0], grad=False), 0)],

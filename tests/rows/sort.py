@@ -6,7 +6,14 @@ from tests.table import Row, case, raises, t
 
 TIES = t(2, 5, values=[[1, 3, 3, -1, 2], [2, 2, 0, 2, 2]], grad=False)
 NAN = t(4, values=[1.0, np.nan, 3.0, -1.0], dtype="float64", grad=False)
-LINES = [case(t(2, 5)), case(t(4, 3), 0, True), case(NAN), case(NAN, 0, True), case(t()), case(t(0, 3), 1)]
+LINES = [
+    case(t(2, 5)),
+    case(t(4, 3), 0, True),
+    case(NAN),
+    case(NAN, 0, True),
+    case(t()),
+    case(t(0, 3), 1),
+]
 STABLE = case(TIES, dim=1, descending=True, stable=True)
 EDGES = t(4, values=[1, 3, 3, 7], grad=False)
 ASKED = t(2, 3, values=[[0, 1, 3], [4, 7, 9]], grad=False)
@@ -42,7 +49,12 @@ ROWS = [
     ),
     Row(
         "unique_consecutive",
-        [case(TIES), case(TIES, True, True), case(TIES, return_counts=True, dim=1), case(t(0, grad=False))],
+        [
+            case(TIES),
+            case(TIES, True, True),
+            case(TIES, return_counts=True, dim=1),
+            case(t(0, grad=False)),
+        ],
         dtypes=("float32", "int64"),
         order=0,
     ),
@@ -68,7 +80,13 @@ ROWS = [
             raises(RuntimeError, "first N-1 dimensions", t(2, 3), t(3, 3)),
             raises(RuntimeError, "same size", t(3), t(2), sorter=t(2, dtype="int64")),
             raises(RuntimeError, "long dtype", t(3), t(2), sorter=t(3)),
-            raises(IndexError, "sorter index out of range", t(1), t(2), sorter=t(1, values=[4], dtype="int64")),
+            raises(
+                IndexError,
+                "sorter index out of range",
+                t(1),
+                t(2),
+                sorter=t(1, values=[4], dtype="int64"),
+            ),
         ],
     ),
     Row(
@@ -80,7 +98,12 @@ ROWS = [
     ),
     Row(
         "bincount",
-        [case(WHOLE), case(WHOLE, minlength=9), case(WHOLE, t(5, grad=False)), case(t(0, dtype="int64"))],
+        [
+            case(WHOLE),
+            case(WHOLE, minlength=9),
+            case(WHOLE, t(5, grad=False)),
+            case(t(0, dtype="int64")),
+        ],
         order=0,
         errors=[
             raises(RuntimeError, "1-d non-negative", t(3, values=[1, -1, 0], dtype="int64")),

@@ -7,10 +7,22 @@ from typing import Any
 from sangja.engine import apply
 from sangja.ops.pick import Gather
 
+NAMES = (
+    "cummax",
+    "cummin",
+    "gather",
+    "kthvalue",
+    "max",
+    "median",
+    "min",
+    "nanmedian",
+    "sort",
+    "topk",
+)
 # One subclass per operation, so that a tensor prints the one that made it (`SortBackward0`).
 CHOICES = {
     name: type(name.capitalize(), (Gather,), {"__doc__": Gather.__doc__, "__module__": __name__})
-    for name in (["cummax", "cummin", "gather", "kthvalue", "max", "median", "min", "mode", "nanmedian", "sort", "topk"])
+    for name in NAMES
 }
 
 

@@ -1,8 +1,8 @@
 """Matrices taken apart and solved: LAPACK's results with derivatives of their own.
 
-The rules are those of Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
-differentiation" (2008), except where another source is named. Matrices are the last two dimensions; all
-others are batches. Aᵀ is written `mt(A)`.
+The rules are those of Giles, "Collected matrix derivative results for forward and reverse mode
+algorithmic differentiation" (2008), except where another source is named. Matrices are the last
+two dimensions; all others are batches. Aᵀ is written `mt(A)`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def lapack(name: str, function: Any, *args: Any, **kwargs: Any) -> Any:
     except np.linalg.LinAlgError as error:
         reason = {
             "Singular matrix": "the matrix is singular, so it has no inverse",
-            "Matrix is not positive definite": "the input is not positive-definite: a leading minor of "
+            "Matrix is not positive definite": "the input is not positive-definite: a leading "
+            "minor of "
             "it is not positive; is it symmetric, and its diagonal large enough?",
         }.get(str(error), str(error))
         raise LinAlgError(f"{name}: {reason}; got {args[0].dtype}{list(args[0].shape)}") from None
@@ -68,7 +69,8 @@ def matrices(name: str, input: Any, square: bool = False, argument: str = "A") -
         )
     if x.array.dtype.kind not in "fc":
         raise DTypeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype}; use .float()"
+            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype}; use "
+            ".float()"
         )
     return x
 
@@ -118,20 +120,22 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Tensor:
     a, b = matrices("linalg.solve", A, square=True), as_tensor(B, "B")
     if a.array.dtype != b.array.dtype:
         raise DTypeError(
-            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {a.dtype} and "
-            f"B of type {b.dtype} instead"
+            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {a.dtype} "
+            f"and B of type {b.dtype} instead"
         )
     vector = b.ndim == 1 or (a.ndim - 1 == b.ndim and b.shape == a.shape[:-1])
     if vector and not left:
         raise ShapeError(
-            "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False"
+            "linalg.solve: Vector broadcasting of the left hand side is not supported for "
+            "left=False"
         )
     if vector:
         b = reshape(b, (*b.shape, 1))
     if b.shape[-2 if left else -1] != a.shape[-1]:
         raise ShapeError(
-            f"linalg.solve: Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B "
-            f"({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})"
+            "linalg.solve: Incompatible shapes of A and B for the equation "
+            f"{'AX' if left else 'XA'} = B ({a.shape[-2]}x{a.shape[-1]} and "
+            f"{b.shape[-2]}x{b.shape[-1]})"
         )
     z = apply(Solve, a, b) if left else mt(apply(Solve, mt(a), mt(b)))
     return reshape(z, z.shape[:-1]) if vector else z  # type: ignore[no-any-return]
@@ -217,8 +221,8 @@ def logdet(input: Any) -> Tensor:
 
 
 class Cholesky(Primitive):
-    """L, lower triangular, with A = L Lᵀ; rule: Murray, "Differentiation of the Cholesky decomposition"
-    (2016), eq. 10"""
+    """L, lower triangular, with A = L Lᵀ; rule: Murray, "Differentiation of the Cholesky
+    decomposition" (2016), eq. 10"""
 
     grad_name = "LinalgCholeskyExBackward0"
 
@@ -235,8 +239,8 @@ class Cholesky(Primitive):
 
 class Qr(Primitive):
     """(Q, R), A = Q R, Q with orthonormal columns, R upper triangular; rule: Walter & Lehmann,
-    "Algorithmic differentiation of linear algebra functions" (2018), §3.3, and for wide A the square
-    part and the rest apart"""
+    "Algorithmic differentiation of linear algebra functions" (2018), §3.3, and for wide A the
+    square part and the rest apart"""
 
     grad_name = "LinalgQrBackward0"
 
@@ -251,8 +255,8 @@ class Qr(Primitive):
         n = q.shape[-1]
         if mode == "r" or (mode == "complete" and a.shape[-2] > a.shape[-1]):
             raise LinAlgError(
-                f"linalg.qr: the derivative needs mode='reduced' (or 'complete' for matrices that are "
-                f"not tall); got mode={mode!r} and shape {list(a.shape)}"
+                "linalg.qr: the derivative needs mode='reduced' (or 'complete' for matrices that "
+                f"are not tall); got mode={mode!r} and shape {list(a.shape)}"
             )
         if a.shape[-1] <= n:
             return (qr_rule(gq, gr, q, r),)
@@ -298,15 +302,16 @@ class EighValues(Primitive):
 
 
 def gaps(values: Any) -> Any:
-    """E[i, j] = λ[j] − λ[i], infinite on the diagonal, so that what is divided by it vanishes there."""
+    """E[i, j] = λ[j] − λ[i], infinite on the diagonal, so that what is divided by it vanishes
+    there."""
     gap = values[..., None, :] - values[..., :, None]
     return where(np.eye(values.shape[-1], dtype=bool), math.inf, gap)
 
 
 class Svd(Primitive):
-    """(U, S, Vᵀ), A = U diag S Vᵀ; rule: Townsend, "Differentiating the singular value decomposition"
-    (2016). The derivative exists where the singular values differ from each other (and from 0, if A
-    is not square)."""
+    """(U, S, Vᵀ), A = U diag S Vᵀ; rule: Townsend, "Differentiating the singular value
+    decomposition" (2016). The derivative exists where the singular values differ from each other
+    (and from 0, if A is not square)."""
 
     grad_name = "LinalgSvdBackward0"
 
@@ -345,8 +350,8 @@ class SingularValues(Primitive):
 
 
 def cholesky(A: Any, *, upper: bool = False) -> Tensor:
-    """L, lower triangular, with A = L Lᵀ (`upper`: U with A = Uᵀ U). Raises `LinAlgError` unless A is
-    positive definite. One triangle of A is read."""
+    """L, lower triangular, with A = L Lᵀ (`upper`: U with A = Uᵀ U). Raises `LinAlgError` unless
+    A is positive definite. One triangle of A is read."""
     a = matrices("linalg.cholesky", A, square=True)
     z = apply(Cholesky, mt(a) if upper else a)
     return mt(z) if upper else z  # type: ignore[no-any-return]
@@ -358,12 +363,12 @@ def legacy_cholesky(input: Any, upper: bool = False) -> Tensor:
 
 
 def qr(A: Any, mode: str = "reduced") -> Any:
-    """(Q, R) with A = Q R. `mode`: "reduced" Q (…, m, k), R (…, k, n) with k = min(m, n); "complete" Q
-    square; "r" R alone. The signs are LAPACK's."""
+    """(Q, R) with A = Q R. `mode`: "reduced" Q (…, m, k), R (…, k, n) with k = min(m, n);
+    "complete" Q square; "r" R alone. The signs are LAPACK's."""
     if mode not in ("reduced", "complete", "r"):
         raise ShapeError(
-            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
-            "'complete'"
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', "
+            "or 'complete'"
         )
     return TYPES["linalg_qr"](*apply(Qr, matrices("linalg.qr", A), mode=mode))
 
@@ -388,8 +393,8 @@ def check_uplo(uplo: str) -> str:
 
 
 def svd(A: Any, full_matrices: bool = True) -> Any:
-    """(U, S, Vh) with A = U diag S Vh, the singular values in falling order; without `full_matrices`
-    U and Vh have only the min(m, n) columns and rows that count."""
+    """(U, S, Vh) with A = U diag S Vh, the singular values in falling order; without
+    `full_matrices` U and Vh have only the min(m, n) columns and rows that count."""
     a = matrices("linalg.svd", A)
     return TYPES["linalg_svd"](*apply(Svd, a, full=bool(full_matrices)))
 

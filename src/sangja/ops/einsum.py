@@ -23,8 +23,8 @@ def einsum(*args: Any) -> Tensor:
     """z[output labels] = Σ Π operand[labels] over all labels that the output does not have.
 
     `einsum("bij,bjk->bik", x, y)`, `einsum("...i,i", x, v)`, or with lists of ints for letters:
-    `einsum(x, [0, 1], y, [1, 2], [0, 2])`. Composed of `matmul`: operands are multiplied two at a time,
-    at each step the two whose product is smallest; size-1 dimensions broadcast.
+    `einsum(x, [0, 1], y, [1, 2], [0, 2])`. Composed of `matmul`: operands are multiplied two at a
+    time, at each step the two whose product is smallest; size-1 dimensions broadcast.
 
     >>> import sangja
     >>> sangja.einsum("ij->j", sangja.ones(2, 3))
@@ -54,7 +54,9 @@ def einsum(*args: Any) -> Tensor:
 def from_sublists(args: Sequence[Any]) -> tuple[str, list[Tensor]]:
     """Both ways of calling, as an equation and its operands."""
     if not args:
-        raise ArgumentTypeError("einsum(): must specify the equation string and at least one operand")
+        raise ArgumentTypeError(
+            "einsum(): must specify the equation string and at least one operand"
+        )
     if isinstance(args[0], str):
         given = args[1:]
         if len(given) == 1 and isinstance(given[0], (list, tuple)):
@@ -62,7 +64,9 @@ def from_sublists(args: Sequence[Any]) -> tuple[str, list[Tensor]]:
         equation = args[0]
     else:
         if len(args) < 2:
-            raise ArgumentTypeError("einsum(): must specify the operand and the sublist of its labels")
+            raise ArgumentTypeError(
+                "einsum(): must specify the operand and the sublist of its labels"
+            )
         count = len(args) // 2
         given = args[0 : 2 * count : 2]
         equation = ",".join(map(spell, args[1 : 2 * count : 2]))
@@ -78,7 +82,8 @@ def spell(sublist: Any) -> str:
     for label in sublist:
         if label is not Ellipsis and not 0 <= label < len(LETTERS):
             raise ShapeError(
-                f"einsum(): expected subscripts to be within range [0, {len(LETTERS)}), but got {label}"
+                f"einsum(): expected subscripts to be within range [0, {len(LETTERS)}), but got "
+                f"{label}"
             )
     return "".join("..." if label is Ellipsis else LETTERS[label] for label in sublist)
 
@@ -90,7 +95,8 @@ def parse(equation: str, operands: list[Tensor]) -> tuple[list[Labels], Labels]:
     if len(texts) != len(operands):
         more = "fewer" if len(texts) < len(operands) else "more"
         raise ShapeError(
-            f"einsum(): {more} subscripts ({len(texts)}) than operands ({len(operands)}) in {equation!r}"
+            f"einsum(): {more} subscripts ({len(texts)}) than operands ({len(operands)}) in "
+            f"{equation!r}"
         )
     terms = [
         labels_of(text, x.ndim, equation, f"operand {i}")
@@ -106,7 +112,8 @@ def parse(equation: str, operands: list[Tensor]) -> tuple[list[Labels], Labels]:
     for label in output:
         if output.count(label) > 1:
             raise ShapeError(
-                f"einsum(): output subscript {label} appears more than once in the output of {equation!r}"
+                f"einsum(): output subscript {label} appears more than once in the output of "
+                f"{equation!r}"
             )
         if label not in known:
             raise ShapeError(
@@ -122,15 +129,15 @@ def labels_of(text: str, ndim: int | None, equation: str, where: str, dots: int 
     for letter in before + after:
         if letter not in LETTERS:
             raise ShapeError(
-                f"einsum(): invalid subscript given for {where} in {equation!r}: {letter!r}; subscripts "
-                "must be in [a-zA-Z], with one ellipsis '...' at most"
+                f"einsum(): invalid subscript given for {where} in {equation!r}: {letter!r}; "
+                "subscripts must be in [a-zA-Z], with one ellipsis '...' at most"
             )
     if ndim is not None:
         dots = ndim - len(before) - len(after)
         if dots < 0 or (dots and not found):
             raise ShapeError(
-                f"einsum(): the number of subscripts in the equation ({len(before + after)}) does not "
-                f"match the number of dimensions ({ndim}) for {where} in {equation!r}"
+                f"einsum(): the number of subscripts in the equation ({len(before + after)}) does "
+                f"not match the number of dimensions ({ndim}) for {where} in {equation!r}"
                 + ("" if found else " and no ellipsis was given")
             )
     return (*before, *(range(-dots, 0) if found else ()), *after)
@@ -160,8 +167,9 @@ def check_sizes(named: list[tuple[Tensor, Labels]]) -> None:
             if n != 1 and known not in (1, n):
                 what = f"subscript {label}" if isinstance(label, str) else "the ellipsis"
                 raise ShapeError(
-                    f"einsum(): operands do not broadcast with remapped shapes: {what} has size {n} for "
-                    f"operand {i} which does not broadcast with previously seen size {known}"
+                    f"einsum(): operands do not broadcast with remapped shapes: {what} has size "
+                    f"{n} for operand {i} which does not broadcast with previously seen size "
+                    f"{known}"
                 )
             sizes[label] = max(n, known) if n and known else 0
     if len({x.array.dtype for x, _ in named}) > 1:
@@ -195,17 +203,18 @@ def cheapest_pair(named: list[tuple[Tensor, Labels]]) -> tuple[int, int]:
 def multiply(
     x: Tensor, xs: Labels, y: Tensor, ys: Labels, needed: set[Any]
 ) -> tuple[Tensor, Labels]:
-    """The product of two operands as one batched `matmul`, summed over labels not needed any more."""
+    """The product of two operands as one batched `matmul`, summed over labels not needed any
+    more."""
     x, xs = sum_unneeded(x, xs, needed | set(ys))
     y, ys = sum_unneeded(y, ys, needed | set(xs))
     shared = [label for label in xs if label in ys]
     summed = [label for label in shared if label not in needed]
     for label in summed:  # where one is 1 and is broadcast, sum the other first
-        a, b = xs.index(label), ys.index(label)
-        if x.shape[a] == 1 != y.shape[b]:
-            y = sum_over(y, b, keepdim=True)
-        elif y.shape[b] == 1 != x.shape[a]:
-            x = sum_over(x, a, keepdim=True)
+        i, j = xs.index(label), ys.index(label)
+        if x.shape[i] == 1 != y.shape[j]:
+            y = sum_over(y, j, keepdim=True)
+        elif y.shape[j] == 1 != x.shape[i]:
+            x = sum_over(x, i, keepdim=True)
     batch = [label for label in shared if label in needed]
     left = [label for label in xs if label not in ys]
     right = [label for label in ys if label not in xs]
@@ -242,7 +251,9 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
         dims = dims.tolist()
     if isinstance(dims, int):
         if dims < 0 or dims > min(x.ndim, y.ndim):
-            raise ShapeError(f"tensordot expects dims >= 0 and within both shapes, but got dims={dims}")
+            raise ShapeError(
+                f"tensordot expects dims >= 0 and within both shapes, but got dims={dims}"
+            )
         dims = list(range(x.ndim - dims, x.ndim)), list(range(dims))
     first, second = ([d] if isinstance(d, int) else list(d) for d in dims)
     first = [normalize_dim(d, x.ndim) for d in first]
@@ -254,8 +265,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     for d, e in zip(first, second, strict=True):
         if x.shape[d] != y.shape[e] and 1 not in (x.shape[d], y.shape[e]):
             raise ShapeError(
-                f"tensordot: contracted dimensions need to match, but first has size {x.shape[d]} in "
-                f"dim {d} and second has size {y.shape[e]} in dim {e}"
+                f"tensordot: contracted dimensions need to match, but first has size {x.shape[d]} "
+                f"in dim {d} and second has size {y.shape[e]} in dim {e}"
             )
     xs: list[Any] = [f"x{d}" for d in range(x.ndim)]
     ys: list[Any] = [f"y{d}" for d in range(y.ndim)]

@@ -165,8 +165,8 @@ def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 
 @numpy_names
 def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-    """The smallest element (equals share the gradient evenly); with `dim` the pair (values, indices)
-    along it, the first among equals; with a tensor the element-wise minimum. nan wins."""
+    """The smallest element (equals share the gradient evenly); with `dim` the pair (values,
+    indices) along it, the first among equals; with a tensor the element-wise minimum. nan wins."""
     return extreme("min", input, dim if other is None else other, keepdim, smallest, minimum)
 
 
@@ -242,7 +242,8 @@ def median(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 
 @numpy_names
 def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The middle one of the elements that are not nan, the lower of two. With `dim` (values, indices)."""
+    """The middle one of the elements that are not nan, the lower of two. With `dim` (values,
+    indices)."""
     return middle("nanmedian", input, dim, keepdim, lower_nanmedian)
 
 
@@ -263,17 +264,27 @@ def middle(name: str, input: Any, dim: int | None, keepdim: bool, choose: Any) -
 
 @numpy_names
 def quantile(
-    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+    input: Any,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
 ) -> Tensor:
     """z = the value below which a part `q` of the elements lies, along `dim` or of all; between two
-    elements by `interpolation`: "linear", "lower", "higher", "midpoint" or "nearest". nan if one of the
-    elements is. With a vector of q the result has its dimension in front."""
+    elements by `interpolation`: "linear", "lower", "higher", "midpoint" or "nearest". nan if one
+    of the elements is. With a vector of q the result has its dimension in front."""
     return quantiles("quantile", input, q, dim, keepdim, interpolation, skip=False)
 
 
 @numpy_names
 def nanquantile(
-    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+    input: Any,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
 ) -> Tensor:
     """`quantile` of the elements that are not nan."""
     return quantiles("nanquantile", input, q, dim, keepdim, interpolation, skip=True)
@@ -298,7 +309,11 @@ def quantiles(
     z = between(ordered, place, interpolation)
     z = z.movedim(-1, 0) if parts.ndim else z[..., 0]
     if keepdim:
-        kept = (1,) * x.ndim if dim is None else tuple(1 if d == axis else m for d, m in enumerate(x.shape))
+        kept = (
+            (1,) * x.ndim
+            if dim is None
+            else tuple(1 if d == axis else m for d, m in enumerate(x.shape))
+        )
         z = reshape(z, (*parts.shape, *kept))
     return z
 
@@ -322,7 +337,9 @@ def check_quantile(name: str, x: Tensor, q: Tensor, interpolation: str) -> None:
     if not x.array.size:
         raise ShapeError(f"{name}() input tensor must be non-empty")
     if x.array.dtype not in (np.float32, np.float64):
-        raise DTypeError(f"{name}() input tensor must be either float or double dtype, not {x.dtype}")
+        raise DTypeError(
+            f"{name}() input tensor must be either float or double dtype, not {x.dtype}"
+        )
     if q.array.dtype != x.array.dtype or q.ndim > 1:
         raise DTypeError(
             f"{name}() q must be a scalar or 1D tensor of the dtype of the input, {x.dtype}; got "
@@ -332,6 +349,6 @@ def check_quantile(name: str, x: Tensor, q: Tensor, interpolation: str) -> None:
         raise ShapeError(f"{name}() q values must be in the range [0, 1]")
     if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
         raise ShapeError(
-            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
-            f"{interpolation}"
+            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, "
+            f"but got {interpolation}"
         )

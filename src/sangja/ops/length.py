@@ -24,8 +24,8 @@ from sangja.ops.shape import reshape, transpose, unsqueeze
 
 
 class VectorNorm(Primitive):
-    """z = (Σ |x|ᵖ)^(1/p) over the dimensions `dims`; the largest |x| for p = ∞, the smallest for −∞,
-    the number of x ≠ 0 for p = 0. Where z = 0 the slope is 0."""
+    """z = (Σ |x|ᵖ)^(1/p) over the dimensions `dims`; the largest |x| for p = ∞, the smallest for
+    −∞, the number of x ≠ 0 for p = 0. Where z = 0 the slope is 0."""
 
     grad_name = "LinalgVectorNormBackward0"
 
@@ -71,7 +71,8 @@ def measured(name: str, input: Any, dtype: Any) -> Tensor:
     x = as_tensor(input)
     if x.array.dtype.kind not in "fc":
         raise DTypeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype}; use .float()"
+            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype}; use "
+            ".float()"
         )
     if dtype is None:
         return x
@@ -80,8 +81,8 @@ def measured(name: str, input: Any, dtype: Any) -> Tensor:
         raise DTypeError(f"{name}: dtype should be floating point or complex. Got {dtype}")
     if np.promote_types(wanted, x.array.dtype) != wanted:
         raise DTypeError(
-            f"{name}: the dtype of the input {x.dtype} should be convertible without narrowing to the "
-            f"specified dtype {dtype}"
+            f"{name}: the dtype of the input {x.dtype} should be convertible without narrowing to "
+            f"the specified dtype {dtype}"
         )
     return apply(Cast, x, dtype=wanted)  # type: ignore[no-any-return]
 
@@ -104,8 +105,9 @@ def vector_norm(
         empty = [d for d in dims if not x.shape[d]]
         if empty and (dim is not None or not x.array.size):
             raise ShapeError(
-                f"linalg.vector_norm cannot compute the {float(ord)} norm on the dimension {empty[0]} "
-                "because this dimension is empty and the operation does not have an identity"
+                f"linalg.vector_norm cannot compute the {float(ord)} norm on the dimension "
+                f"{empty[0]} because this dimension is empty and the operation does not have an "
+                "identity"
             )
     return length(x, float(ord), dims, keepdim)
 
@@ -118,8 +120,8 @@ def matrix_norm(
     *,
     dtype: Any = None,
 ) -> Tensor:
-    """A norm of matrices: "fro" √Σ x², "nuc" the sum of singular values, 2 (−2) the largest (smallest)
-    singular value, 1 (−1) the largest (smallest) column sum of |x|, ∞ (−∞) row sum."""
+    """A norm of matrices: "fro" √Σ x², "nuc" the sum of singular values, 2 (−2) the largest
+    (smallest) singular value, 1 (−1) the largest (smallest) column sum of |x|, ∞ (−∞) row sum."""
     x = measured("linalg.matrix_norm", A, dtype)
     if x.ndim < 2:
         raise ShapeError(
@@ -169,7 +171,8 @@ def norm(
         return matrix_norm(x, ord, dims, keepdim, dtype=dtype)
     if isinstance(ord, str):
         raise ShapeError(
-            f"linalg.norm: ord={ord!r} is a norm of matrices; it needs two dimensions, got {len(dims)}"
+            f"linalg.norm: ord={ord!r} is a norm of matrices; it needs two dimensions, got "
+            f"{len(dims)}"
         )
     return vector_norm(x, ord, dims, keepdim, dtype=dtype)
 
@@ -178,8 +181,9 @@ def norm(
 def total_norm(
     input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
 ) -> Tensor:
-    """`sangja.norm`: the p-norm of all elements, or over `dim`; "fro" is the 2-norm, "nuc" the nuclear
-    norm of matrices. (`linalg.vector_norm` and `linalg.matrix_norm` say which they mean.)"""
+    """`sangja.norm`: the p-norm of all elements, or over `dim`; "fro" is the 2-norm, "nuc" the
+    nuclear norm of matrices. (`linalg.vector_norm` and `linalg.matrix_norm` say which they
+    mean.)"""
     if p == "nuc":
         return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     if isinstance(p, str) and p != "fro":
@@ -216,14 +220,14 @@ def cdist(
     compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary",
 ) -> Tensor:
     """z[…, i, j] = ‖x₁[…, i] − x₂[…, j]‖ₚ. (…, n, d), (…, m, d) → (…, n, m). Euclidean distances of
-    more than 25 points go through a product of matrices, ‖x‖² + ‖y‖² − 2 x·y, unless `compute_mode` is
-    "donot_use_mm_for_euclid_dist"."""
+    more than 25 points go through a product of matrices, ‖x‖² + ‖y‖² − 2 x·y, unless
+    `compute_mode` is "donot_use_mm_for_euclid_dist"."""
     x, y = as_tensor(x1, "x1"), as_tensor(x2, "x2")
     for name, t in (("X1", x), ("X2", y)):
         if t.ndim < 2 or t.array.dtype.kind != "f":
             raise ShapeError(
-                f"cdist only supports floating-point tensors of at least two dimensions, {name} got "
-                f"{t.dtype} of shape {list(t.shape)}"
+                f"cdist only supports floating-point tensors of at least two dimensions, {name} "
+                f"got {t.dtype} of shape {list(t.shape)}"
             )
     if x.shape[-1] != y.shape[-1]:
         raise ShapeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -47,7 +48,7 @@ def conj(input: Any) -> Tensor:
     return apply(Conjugate, x) if x.array.dtype.kind == "c" else x  # type: ignore[no-any-return]
 
 
-def mH(input: Tensor) -> Tensor:  # noqa: N802 (PyTorch's name)
+def mH(input: Tensor) -> Tensor:
     """z = x with its last two dimensions exchanged, conjugated: the adjoint of every matrix."""
     return conj(mT(input))
 
@@ -78,8 +79,8 @@ def check_inner(name: str, x: Tensor, y: Tensor) -> None:
     inner = y.shape[-2:][0]
     if x.shape[-1] != inner:
         raise ShapeError(
-            f"{name}: shapes cannot be multiplied ({times(x.shape)} and {times(y.shape)}): the last "
-            f"dimension of the first, {x.shape[-1]}, must equal the "
+            f"{name}: shapes cannot be multiplied ({times(x.shape)} and {times(y.shape)}): the "
+            f"last dimension of the first, {x.shape[-1]}, must equal the "
             f"{'only' if y.ndim == 1 else 'last but one'} of the second, {inner}"
         )
 
@@ -125,8 +126,8 @@ def product(name: str, x: Any, y: Any, ndim: tuple[int, int], second: str) -> Te
     check_ndim(name, y, ndim[1], second)
     if ndim[0] == 3 and x.shape[0] != y.shape[0]:
         raise ShapeError(
-            f"{name}: batches must have the same size, but the first has {x.shape[0]} and the second "
-            f"{y.shape[0]} matrices"
+            f"{name}: batches must have the same size, but the first has {x.shape[0]} and the "
+            f"second {y.shape[0]} matrices"
         )
     same_dtype(name, x, y)
     check_inner(name, x, y)
@@ -173,7 +174,7 @@ def inner(input: Any, other: Any) -> Tensor:
         return x * y  # type: ignore[no-any-return]
     if x.shape[-1] != y.shape[-1]:
         raise ShapeError(
-            f"inner() the last dimension must match on both input tensors but got shapes "
+            "inner() the last dimension must match on both input tensors but got shapes "
             f"{list(x.shape)} and {list(y.shape)}"
         )
     same_dtype("inner", x, y)
@@ -200,8 +201,8 @@ def blend(name: str, x: Tensor, z: Tensor, beta: Any, alpha: Any) -> Tensor:
         x = broadcast_to(x, z.shape)
     except ShapeError:
         raise ShapeError(
-            f"{name}: The expanded size of the tensor ({list(z.shape)}) must match the existing size "
-            f"({list(x.shape)}): `input` must broadcast to the shape of the product"
+            f"{name}: The expanded size of the tensor ({list(z.shape)}) must match the existing "
+            f"size ({list(x.shape)}): `input` must broadcast to the shape of the product"
         ) from None
     if beta == 0:  # x counts for nothing, but it was an input: its gradient is 0
         return where(np.zeros((), bool), x, z if alpha == 1 else z * alpha)  # type: ignore[no-any-return]
@@ -210,7 +211,9 @@ def blend(name: str, x: Tensor, z: Tensor, beta: Any, alpha: Any) -> Tensor:
 
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """z = β·x + α·(a · b) for matrices a and b; x is broadcast."""
-    return blend("addmm", as_tensor(input), product("addmm", mat1, mat2, (2, 2), "mat2"), beta, alpha)
+    return blend(
+        "addmm", as_tensor(input), product("addmm", mat1, mat2, (2, 2), "mat2"), beta, alpha
+    )
 
 
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
@@ -241,16 +244,16 @@ def chain_matmul(*matrices: Any) -> Tensor:
 
 
 def multi_dot(tensors: Any) -> Tensor:
-    """The product of two or more matrices (the first and the last may be vectors), multiplied in the
-    order that costs least (Cormen et al., Introduction to Algorithms, §15.2)."""
+    """The product of two or more matrices (the first and the last may be vectors), multiplied in
+    the order that costs least (Cormen et al., Introduction to Algorithms, §15.2)."""
     factors = [as_tensor(t) for t in tensors]
     if len(factors) < 2:
         raise ShapeError(f"multi_dot(): expected at least 2 tensors but got {len(factors)}")
     for i, f in enumerate(factors):
         if f.ndim != 2 and (f.ndim != 1 or 0 < i < len(factors) - 1):
             raise ShapeError(
-                f"multi_dot(): tensor {i} must be 2D{'' if 0 < i < len(factors) - 1 else ' or 1D'} but "
-                f"got {f.ndim}D"
+                f"multi_dot(): tensor {i} must be 2D{'' if 0 < i < len(factors) - 1 else ' or 1D'} "
+                f"but got {f.ndim}D"
             )
     same_dtype("multi_dot", *factors)
     row, column = factors[0].ndim == 1, factors[-1].ndim == 1
@@ -258,7 +261,7 @@ def multi_dot(tensors: Any) -> Tensor:
         factors[0] = reshape(factors[0], (1, factors[0].shape[0]))
     if column:
         factors[-1] = reshape(factors[-1], (factors[-1].shape[0], 1))
-    for x, y in zip(factors, factors[1:]):
+    for x, y in itertools.pairwise(factors):
         check_inner("multi_dot", x, y)
     z = multiply_in_order(factors, cheapest_splits(factors), 0, len(factors) - 1)
     kept = [*(() if row else z.shape[:1]), *(() if column else z.shape[1:])]
@@ -281,7 +284,9 @@ def cheapest_splits(factors: list[Tensor]) -> dict[tuple[int, int], int]:
     return cut
 
 
-def multiply_in_order(factors: list[Tensor], cut: dict[tuple[int, int], int], i: int, j: int) -> Tensor:
+def multiply_in_order(
+    factors: list[Tensor], cut: dict[tuple[int, int], int], i: int, j: int
+) -> Tensor:
     if i == j:
         return factors[i]
     k = cut[i, j]

@@ -21,10 +21,12 @@ from sangja.ops.linalg import matmul
 from sangja.ops.reduce import mean, sum as sum_over
 from sangja.ops.shape import reshape
 
-# Numerator of the [13/13] Padé approximant of eˣ (Higham 2005, "The scaling and squaring method for the
-# matrix exponential revisited", eq. 2.7) and the norm up to which it is exact to double precision.
-PADE = (64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000)
-PADE += (10559470521600, 670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1)
+# Numerator of the [13/13] Padé approximant of eˣ (Higham 2005, "The scaling and squaring method
+# for the matrix exponential revisited", eq. 2.7) and the norm up to which it is exact to double
+# precision.
+PADE: tuple[int, ...] = (64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800)
+PADE += (129060195264000, 10559470521600, 670442572800, 33522128640, 1323241920, 40840800)
+PADE += (960960, 16380, 182, 1)
 PADE_REACH = 5.371920351148152
 
 
@@ -60,7 +62,7 @@ class MatrixExp(Primitive):
 def sum_of(factors: tuple[int, ...], powers: list[Any]) -> Any:
     """Σ factor · power, scaled by the largest factor so that float32 is not left."""
     total = powers[0] * powers[0].dtype.type(factors[0] / PADE[0])
-    for c, x in zip(factors[1:], powers[1:]):
+    for c, x in zip(factors[1:], powers[1:], strict=False):
         total = total + x * x.dtype.type(c / PADE[0])
     return total
 
@@ -75,7 +77,8 @@ def matrix_power(A: Any, n: int) -> Tensor:
     x = as_tensor(A)
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise ShapeError(
-            f"linalg.matrix_power: A must be batches of square matrices, but its shape is {list(x.shape)}"
+            "linalg.matrix_power: A must be batches of square matrices, but its shape is "
+            f"{list(x.shape)}"
         )
     if n == 0:
         return x * 0 + eye(x.shape[-1], dtype=x.dtype)
@@ -114,9 +117,7 @@ class PseudoInverse(Primitive):
 
 def cut_offs(x: Tensor, atol: Any, rtol: Any) -> tuple[Any, Any]:
     """Below which singular values count as 0: max(atol, rtol · σ₁), with PyTorch's defaults."""
-    absolute, relative = (
-        t.array[..., None] if isinstance(t, Tensor) else t for t in (atol, rtol)
-    )
+    absolute, relative = (t.array[..., None] if isinstance(t, Tensor) else t for t in (atol, rtol))
     if relative is None:
         default = max(x.shape[-2:]) * float(np.finfo(x.array.dtype).eps)
         relative = default if absolute is None else np.where(np.asarray(absolute) > 0, 0.0, default)
@@ -128,9 +129,11 @@ def symmetric_part(x: Tensor, hermitian: bool) -> Tensor:
     return tril(x) + mt(tril(x, -1)) if hermitian else x
 
 
-def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
-    """Z = A⁺, the pseudo-inverse (Moore & Penrose). Singular values up to max(atol, rtol · σ₁) count as
-    0; `rtol` is max(m, n)·ε by default. (…, m, n) → (…, n, m)."""
+def pinv(
+    A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+) -> Tensor:
+    """Z = A⁺, the pseudo-inverse (Moore & Penrose). Singular values up to max(atol, rtol · σ₁)
+    count as 0; `rtol` is max(m, n)·ε by default. (…, m, n) → (…, n, m)."""
     x = symmetric_part(matrices("linalg.pinv", A), hermitian)
     small, relative = cut_offs(x, atol, rcond if rtol is None else rtol)
     return apply(PseudoInverse, x, atol=small, rtol=relative)  # type: ignore[no-any-return]
@@ -178,11 +181,13 @@ class Cross(Primitive):
 
 
 def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Tensor:
-    """z = x × y, the cross product along `dim`, which must have size 3; the inputs are broadcast."""
+    """z = x × y, the cross product along `dim`, which must have size 3; the inputs are
+    broadcast."""
     x, y = as_tensor(input), as_tensor(other, "other")
     if x.ndim != y.ndim:
         raise ShapeError(
-            f"linalg.cross: inputs must have the same number of dimensions, got {x.ndim} and {y.ndim}"
+            f"linalg.cross: inputs must have the same number of dimensions, got {x.ndim} and "
+            f"{y.ndim}"
         )
     shape = broadcast_shapes(x.shape, y.shape)
     axis = normalize_dim(dim, len(shape))
@@ -223,8 +228,8 @@ def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tens
 
 
 def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
-    """z[i, j] = Σ w (x[i] − mean)(x[j] − mean) / (Σ w − correction), for variables in rows. `fweights`
-    count observations, `aweights` weigh them."""
+    """z[i, j] = Σ w (x[i] − mean)(x[j] − mean) / (Σ w − correction), for variables in rows.
+    `fweights` count observations, `aweights` weigh them."""
     x = as_tensor(input)
     if x.ndim > 2:
         raise ShapeError(f"cov(): expected input to have two or fewer dimensions but got {x.ndim}")
@@ -242,7 +247,9 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         if aweights is not None and correction:
             own = as_tensor(aweights).to(rows.dtype)
             free = total - correction * sum_over(weights * own) / total
-    z = matmul(rows, mt(scaled)) / (clamp(free, min=0) if isinstance(free, Tensor) else max(free, 0))
+    z = matmul(rows, mt(scaled)) / (
+        clamp(free, min=0) if isinstance(free, Tensor) else max(free, 0)
+    )
     return reshape(z, ()) if z.shape == (1, 1) else z
 
 
@@ -255,8 +262,8 @@ def observation_weights(rows: Tensor, fweights: Any, aweights: Any) -> tuple[Any
         w = as_tensor(given, name)
         if w.ndim > 1 or w.array.size != rows.shape[1]:
             raise ShapeError(
-                f"cov(): expected {name} to have the {rows.shape[1]} observations of the input, got "
-                f"shape {list(w.shape)}"
+                f"cov(): expected {name} to have the {rows.shape[1]} observations of the input, "
+                f"got shape {list(w.shape)}"
             )
         if (w.array.dtype.kind in "biu") != (name == "fweights"):
             kind = "integral" if name == "fweights" else "floating point"
@@ -269,10 +276,13 @@ def observation_weights(rows: Tensor, fweights: Any, aweights: Any) -> tuple[Any
 
 
 def corrcoef(input: Any) -> Tensor:
-    """z[i, j] = cov[i, j] / √(cov[i, i] cov[j, j]), Pearson's, within [−1, 1]; variables in rows."""
+    """z[i, j] = cov[i, j] / √(cov[i, i] cov[j, j]), Pearson's, within [−1, 1]; variables in
+    rows."""
     x = as_tensor(input)
     if x.ndim > 2:
-        raise ShapeError(f"corrcoef(): expected input to have two or fewer dimensions but got {x.ndim}")
+        raise ShapeError(
+            f"corrcoef(): expected input to have two or fewer dimensions but got {x.ndim}"
+        )
     c = cov(x)
     if not c.ndim:
         return c / c  # type: ignore[no-any-return]

@@ -71,8 +71,8 @@ def floating(name: str, x: Tensor, dtype: Any = None) -> None:
     if kind not in "fc":
         found = x.dtype if dtype is None else dtype
         raise DTypeError(
-            f"{name}(): could not infer output dtype. Input dtype must be either a floating point or "
-            f"complex dtype. Got: {found}. Convert it first, as in x.float()"
+            f"{name}(): could not infer output dtype. Input dtype must be either a floating point "
+            f"or complex dtype. Got: {found}. Convert it first, as in x.float()"
         )
 
 
@@ -230,7 +230,8 @@ def var(
     *,
     correction: float | None = None,
 ) -> Tensor:
-    """z = Σ (x − mean)² / max(n − correction, 0) over `dim`; `correction` is 1 (Bessel's) by default.
+    """z = Σ (x − mean)² / max(n − correction, 0) over `dim`; `correction` is 1 (Bessel's) by
+    default.
 
     >>> import sangja
     >>> sangja.tensor([1.0, 2.0, 3.0]).var()

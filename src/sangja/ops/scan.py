@@ -89,7 +89,8 @@ class Cumsum(Primitive):
 
 
 class Cumprod(Primitive):
-    """z[i] = Π x[j] over j ≤ i, along `dim`; the rule divides by nothing, so zeros are no trouble"""
+    """z[i] = Π x[j] over j ≤ i, along `dim`; the rule divides by nothing, so zeros are no
+    trouble"""
 
     def forward(xp, x, *, dim):
         return xp.multiply.accumulate(x, axis=dim)
@@ -150,7 +151,8 @@ def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Any:
 
 @numpy_names
 def logcumsumexp(input: Any, dim: int) -> Tensor:
-    """z[i] = ln Σ exp x[j] over j ≤ i, along `dim`, without overflow. Raises `DTypeError` for ints."""
+    """z[i] = ln Σ exp x[j] over j ≤ i, along `dim`, without overflow. Raises `DTypeError` for
+    ints."""
     x = as_tensor(input)
     if x.array.dtype.kind not in "fc":
         raise DTypeError(
@@ -186,13 +188,15 @@ def running_extreme(name: str, input: Any, dim: int, largest: bool) -> Any:
 
 @numpy_names
 def cummax(input: Any, dim: int) -> Any:
-    """The pair (values, indices) of the largest elements so far along `dim`; the last among equals."""
+    """The pair (values, indices) of the largest elements so far along `dim`; the last among
+    equals."""
     return running_extreme("cummax", input, dim, largest=True)
 
 
 @numpy_names
 def cummin(input: Any, dim: int) -> Any:
-    """The pair (values, indices) of the smallest elements so far along `dim`; the last among equals."""
+    """The pair (values, indices) of the smallest elements so far along `dim`; the last among
+    equals."""
     return running_extreme("cummin", input, dim, largest=False)
 
 
@@ -252,8 +256,8 @@ def panels(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Tensor, int]:
 
 @numpy_names
 def trapezoid(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Tensor:
-    """z = Σ (y[i] + y[i + 1]) / 2 · (x[i + 1] − x[i]) along `dim`: the integral of y by the trapezoidal
-    rule; without `x` the steps are `dx`."""
+    """z = Σ (y[i] + y[i + 1]) / 2 · (x[i + 1] − x[i]) along `dim`: the integral of y by the
+    trapezoidal rule; without `x` the steps are `dx`."""
     areas, dim = panels("trapezoid", y, x, dx, dim)
     return areas.sum(dim)  # type: ignore[no-any-return]
 

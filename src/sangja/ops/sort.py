@@ -18,7 +18,8 @@ from sangja.ops.shape import reshape
 
 
 class Order(Primitive):
-    """z = positions of the elements along `dim` in rising or falling order; nan counts as largest"""
+    """z = positions of the elements along `dim` in rising or falling order; nan counts as
+    largest"""
 
     def forward(xp, x, *, dim, descending):
         if not descending:
@@ -84,8 +85,8 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     dim = normalize_dim(dim, x.ndim)
     if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
         raise ShapeError(
-            f"topk: selected index k out of range: k is {k}, and dimension {dim} of the input of shape "
-            f"{list(x.shape)} has {x.shape[dim] if x.ndim else 1} elements"
+            f"topk: selected index k out of range: k is {k}, and dimension {dim} of the input of "
+            f"shape {list(x.shape)} has {x.shape[dim] if x.ndim else 1} elements"
         )
     line = x if x.ndim else reshape(x, (1,))
     indices = apply(TopPositions, line, k=k, dim=dim, largest=bool(largest))
@@ -113,7 +114,8 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
         raise OutOfRangeError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
     if not 1 <= k <= n:
         raise ShapeError(
-            f"kthvalue: selected number k out of range for dimension {dim}: got k={k}, expected 1 to {n}"
+            f"kthvalue: selected number k out of range for dimension {dim}: got k={k}, expected 1 "
+            f"to {n}"
         )
     line = x if x.ndim else reshape(x, (1,))
     indices = apply(KthPosition, line, k=k, dim=dim)
@@ -128,8 +130,8 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
 
 
 class Unique(Primitive):
-    """The distinct slices of x along `dim` (elements, if None), each one's first place, each slice's
-    class, and counts; in order, or (`consecutive`) only neighbours are compared"""
+    """The distinct slices of x along `dim` (elements, if None), each one's first place, each
+    slice's class, and counts; in order, or (`consecutive`) only neighbours are compared"""
 
     def forward(xp, x, *, dim, consecutive):
         flat = x.reshape(-1) if dim is None else x
@@ -153,15 +155,11 @@ def distinct_runs(xp: Any, x: Any, dim: int) -> tuple[Any, ...]:
     return xp.take(x, first, axis=dim), xp.cumsum(starts) - 1, counts
 
 
-def distinct(
-    name: str, input: Any, dim: int | None, inverse: bool, count: bool, consecutive: bool
-) -> Any:
+def distinct(input: Any, dim: int | None, inverse: bool, count: bool, consecutive: bool) -> Any:
     """What `unique` and `unique_consecutive` share."""
     x = as_tensor(input)
     if dim is not None:
         dim = normalize_dim(dim, x.ndim)
-        if x.ndim and not x.shape[dim] and not x.array.size == 0:
-            raise ShapeError(f"{name}: there are 0 sized dimensions in {list(x.shape)}")
     values, classes, counts = apply(Unique, x, dim=dim if x.ndim else None, consecutive=consecutive)
     if dim is None:
         classes = reshape(classes, x.shape)
@@ -176,23 +174,22 @@ def unique(
     return_counts: bool = False,
     dim: int | None = None,
 ) -> Any:
-    """The distinct elements in order (or slices along `dim`); on demand the position of every element
-    among them, and how often each occurs. nan differs from every other.
+    """The distinct elements in order (or slices along `dim`); on demand the position of every
+    element among them, and how often each occurs. nan differs from every other.
 
     >>> import sangja
     >>> sangja.tensor([3, 1, 3]).unique()
     tensor([1, 3])
     """
-    return distinct("unique", input, dim, return_inverse, return_counts, consecutive=False)
+    return distinct(input, dim, return_inverse, return_counts, consecutive=False)
 
 
 def unique_consecutive(
     input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
-    """The first of every run of equal elements (or slices along `dim`); further results as `unique`."""
-    return distinct(
-        "unique_consecutive", input, dim, return_inverse, return_counts, consecutive=True
-    )
+    """The first of every run of equal elements (or slices along `dim`); further results as
+    `unique`."""
+    return distinct(input, dim, return_inverse, return_counts, consecutive=True)
 
 
 # -- places and counts ------------------------------------------------------------------------
@@ -234,7 +231,8 @@ def searchsorted(
         raise ShapeError(f"searchsorted: side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
         raise ShapeError(
-            "searchsorted: side and right can't be set to opposites, got side of left while right was True"
+            "searchsorted: side and right can't be set to opposites, got side of left while right "
+            "was True"
         )
     if not x.ndim:
         raise ShapeError(
@@ -243,7 +241,7 @@ def searchsorted(
     if x.ndim > 1 and x.shape[:-1] != y.shape[:-1]:
         raise ShapeError(
             "searchsorted: boundaries tensor should be 1 dimension or the first N-1 dimensions of "
-            f"boundaries tensor and input value tensor must match, but we got boundaries tensor "
+            "boundaries tensor and input value tensor must match, but we got boundaries tensor "
             f"{list(x.shape)} and input value tensor {list(y.shape)}"
         )
     if sorter is not None:
@@ -256,7 +254,7 @@ def check_sorted_by(x: Tensor, sorter: Tensor) -> Any:
     """`x` in the order that `sorter` gives."""
     if sorter.shape != x.shape:
         raise ShapeError(
-            f"searchsorted: boundary and sorter must have the same size, but got boundary tensor "
+            "searchsorted: boundary and sorter must have the same size, but got boundary tensor "
             f"{list(x.shape)} and got sorter tensor {list(sorter.shape)}"
         )
     if sorter.array.dtype != np.int64:
@@ -298,14 +296,15 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
         raise DTypeError(f"minlength should be >= 0, got {minlength}")
     if weights is not None and as_tensor(weights, "weights").shape != x.shape:
         raise ShapeError(
-            f"bincount: weights should be 1-d and have the same length as input: {list(x.shape)} and "
-            f"{list(weights.shape)}"
+            f"bincount: weights should be 1-d and have the same length as input: {list(x.shape)} "
+            f"and {list(weights.shape)}"
         )
     return apply(Bincount, x, weights, minlength=int(minlength))
 
 
 class Histogram(Primitive):
-    """z = number of elements in each of `bins` equal parts of [low, high]; others are not counted"""
+    """z = number of elements in each of `bins` equal parts of [low, high]; others are not
+    counted"""
 
     def forward(xp, x, *, bins, low, high):
         return xp.histogram(x, bins, (low, high))[0].astype(x.dtype)
