@@ -47,7 +47,7 @@ from sangja.engine import (
     no_grad,
     set_grad_enabled,
 )
-from sangja.ops import methods as _methods
+from sangja.ops import binding as _binding
 from sangja.ops.activation import celu, prelu, relu, rrelu, selu, sigmoid, threshold
 from sangja.ops.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
 from sangja.ops.arrange import flip, fliplr, flipud, roll, rot90

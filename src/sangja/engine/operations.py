@@ -1,4 +1,4 @@
-"""The methods of `Tensor` that are operations. `ops/methods.py` binds them to this class from its
+"""The methods of `Tensor` that are operations. `ops/binding.py` binds them to this class from a
 table, so that the engine need not know the vocabulary; `operations.pyi`, generated from the same
 table by `tools/stubs.py`, tells type checkers and editors what they are."""
 
