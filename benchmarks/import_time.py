@@ -25,7 +25,7 @@ if __name__ == "__main__":
     rounds = 1 if args.smoke else args.rounds
     seconds("import sangja")
     pairs = [(seconds("import sangja"), seconds("import numpy")) for _ in range(rounds)]
-    ours, numpy = (statistics.median(column) for column in zip(*pairs))
+    ours, numpy = (statistics.median(column) for column in zip(*pairs, strict=True))
     extra = statistics.median(a - b for a, b in pairs)
     print(
         f"import sangja {ours * 1e3:.0f} ms, import numpy {numpy * 1e3:.0f} ms: "

@@ -5,12 +5,11 @@ undone, so any words can be written into its state. With a second uniform of 0 a
 radius; with the one first uniform whose radius is 1 the normals are cosine and sine.
 """
 
-from side_by_side import arguments, compare  # first: it sets the number of threads
-
 import struct
 
 import numpy as np
 import torch
+from side_by_side import arguments, compare  # first: it sets the number of threads
 
 from sangja.backend.generator import Generator
 from sangja.backend.normals import fill_normal

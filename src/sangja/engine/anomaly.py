@@ -25,13 +25,13 @@ PACKAGE = str(Path(__file__).parents[1])
 SHOWN = 4  # lines of the program in a message, the innermost last
 
 
-class detect_anomaly(ModeGuard):  # noqa: N801 (PyTorch's name)
+class detect_anomaly(ModeGuard):
     """A context manager: find the operation that makes a NaN.
 
     Each operation costs some 20 µs more, so use it to look for an error, not to train.
 
-    Raises `AnomalyError` from `backward()` (with `check_nan`), and with `forward` from the operation
-    itself.
+    Raises `AnomalyError` from `backward()` (with `check_nan`), and with `forward` from the
+    operation itself.
 
     >>> import sangja
     >>> x = sangja.tensor(0.0, requires_grad=True)
@@ -39,14 +39,14 @@ class detect_anomaly(ModeGuard):  # noqa: N801 (PyTorch's name)
     ...     (x.sqrt() * 0).backward()
     Traceback (most recent call last):
         ...
-    sangja.core.errors.AnomalyError: Function 'SqrtBackward0' returned nan values in its 0th output...
+    sangja.core.errors.AnomalyError: Function 'SqrtBackward0' returned nan values...
     """
 
     def __init__(self, check_nan: bool = True, forward: bool = False) -> None:
         super().__init__(**changes(True, check_nan, forward))
 
 
-class set_detect_anomaly(ModeSwitch):  # noqa: N801 (PyTorch's name)
+class set_detect_anomaly(ModeSwitch):
     """Switch anomaly detection on or off from here on; as a context manager, until its end."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
@@ -81,12 +81,13 @@ def note_and_check(primitive: Any, inputs: Any, static: Any, output: Any) -> Non
 
 def has_nan(value: Any) -> bool:
     array = array_of(value)
-    floating = isinstance(array, np.ndarray) and array.dtype.kind in "fc"
+    floating = isinstance(array, (np.ndarray, np.generic)) and array.dtype.kind in "fc"
     return floating and bool(np.isnan(array).any())
 
 
 def program_lines() -> list[str]:
-    """The lines outside of sangja that led here, the innermost last, and the modules they are in."""
+    """The lines outside of sangja that led here, the innermost last, and the modules they are
+    in."""
     frames, modules = [], []
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

@@ -115,9 +115,8 @@ def overwrite(x: Tensor, z: Any, name: str) -> Tensor:
         np.copyto(x.array, value, casting="unsafe")
     before = past(x)
     version_of(x).bump(name)
-    if isinstance(z, Tensor) and (z._requires_grad or x._requires_grad):
-        if MODE.get().grad:
-            take_history(x, z, before)
+    if isinstance(z, Tensor) and (z._requires_grad or x._requires_grad) and MODE.get().grad:
+        take_history(x, z, before)
     watch = MODE.get().watch
     if watch is not None:
         watch("write", (x, z), {"name": name}, x)

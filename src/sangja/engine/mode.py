@@ -32,7 +32,7 @@ class Mode:
     outer: Mode | None = None
 
 
-MODE: ContextVar[Mode] = ContextVar("sangja_mode", default=Mode())  # noqa: B039 (frozen)
+MODE: ContextVar[Mode] = ContextVar("sangja_mode", default=Mode())
 
 
 class ModeGuard:
@@ -136,7 +136,7 @@ class ModeSwitch(ModeGuard):
         return ModeGuard(**self.changes)(function)
 
 
-class set_grad_enabled(ModeSwitch):  # noqa: N801 (PyTorch's name)
+class set_grad_enabled(ModeSwitch):
     """Remember operations or not, from this call on; as a context manager, until its end."""
 
     def __init__(self, mode: bool) -> None:

@@ -11,7 +11,8 @@ from sangja.engine import Primitive, Tensor, binary, rearrange
 from sangja.engine.inplace import check_writable, past, write
 from sangja.engine.operations import Operations
 from sangja.ops import exponential
-from sangja.ops.methods import COMPARISONS, INPLACE, METHODS, OPERATORS, PROPERTIES, REARRANGE
+from sangja.ops.inplace import INPLACE
+from sangja.ops.methods import COMPARISONS, METHODS, OPERATORS, PROPERTIES, REARRANGE
 
 
 def operator_of(primitive: type[Primitive], name: str) -> Callable[..., Any]:
@@ -80,7 +81,7 @@ def bind() -> None:
         setattr(Operations, f"__r{name}__", reflected_of(primitive, f"__r{name}__"))
         compute = functools.partial(binary, primitive)
         setattr(Operations, f"__i{name}__", inplace_of(compute, f"__i{name}__"))
-    setattr(Operations, "__ipow__", inplace_of(exponential.pow, "__ipow__"))  # noqa: B010
+    setattr(Operations, "__ipow__", inplace_of(exponential.pow, "__ipow__"))
     for name, primitive in COMPARISONS.items():
         setattr(Operations, f"__{name}__", operator_of(primitive, f"__{name}__"))
 

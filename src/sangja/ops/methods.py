@@ -41,7 +41,6 @@ from sangja.ops import (
     split,
     trigonometry,
 )
-from sangja.ops.inplace import INPLACE
 
 METHODS: dict[str, Callable[..., Any]] = {
     # activation
