@@ -111,7 +111,7 @@ def test_results_print_their_names():
     assert isinstance(pair, sangja.return_types.max)
     assert pair.values.item() == 3
     with pytest.raises(AttributeError):
-        pair.median
+        pair.median  # noqa: B018
 
 
 @pytest.mark.parametrize(

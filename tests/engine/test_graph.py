@@ -354,7 +354,7 @@ def test_set_grad_enabled_as_function_context_and_decorator():
 
 def test_an_exception_restores_the_mode():
     with pytest.raises(ZeroDivisionError), sangja.no_grad():
-        1 / 0
+        1 / 0  # noqa: B018
     assert sangja.is_grad_enabled()
 
 

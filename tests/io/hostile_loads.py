@@ -15,7 +15,7 @@ import resource
 import sys
 import time
 
-import ml_dtypes
+import ml_dtypes  # noqa: F401, imported before the watch begins
 
 from sangja.io import load
 

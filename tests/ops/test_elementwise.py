@@ -132,10 +132,10 @@ def test_multiplying_in_place_gives_both_factors_their_gradient():
 
 def test_a_comparison_with_something_else_is_pythons():
     x = sangja.ones(2)
-    assert (x == None) is False
+    assert (x == None) is False  # noqa: E711
     assert (x != "a") is True
     with pytest.raises(TypeError, match="not supported between"):
-        x < "a"
+        x < "a"  # noqa: B015
 
 
 def test_where_with_the_condition_alone_gives_indices():

@@ -84,14 +84,14 @@ class Jittered:
 
     def __iter__(self):
         for batch, (x, y) in enumerate(loader()):
-            noise = np.random.rand() + random.random() + batch
+            noise = np.random.rand() + random.random() + batch  # noqa: NPY002
             yield x + sangja.rand(2) * float(noise) * 0.01, y
 
 
 def test_resumed_with_an_iterable_of_the_users_own(tmp_path):
     outcomes = []
     for step in (None, 11):
-        np.random.seed(0)
+        np.random.seed(0)  # noqa: NPY002
         random.seed(0)
         folder = tmp_path / str(step)
         trainer = make_trainer(folder, checkpoint_every=1)
@@ -100,7 +100,7 @@ def test_resumed_with_an_iterable_of_the_users_own(tmp_path):
                 make_trainer(folder, checkpoint_every=1, callbacks=[Cut(step)]).fit(
                     Jittered(), loader(1), epochs=4
                 )
-            np.random.seed(99)
+            np.random.seed(99)  # noqa: NPY002
             random.seed(99)
         history = trainer.fit(Jittered(), loader(1), epochs=4, resume=step is not None)
         outcomes.append((digest(trainer.model), measured(history)))

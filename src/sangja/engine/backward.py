@@ -65,7 +65,7 @@ def run(
             kept = values(node, kept, create_graph, keep)
         if plan.shared is not None:
             kept = shared_gradients(node, g, kept, create_graph)
-        for m, (rule, first, others), target in zip(node.edges, plan.rules, node.targets or FITS):
+        for m, (rule, first, others), target in zip(node.edges, plan.rules, node.targets or FITS):  # noqa: B905
             if first is None:
                 d = rule(g)
             elif rule is None:

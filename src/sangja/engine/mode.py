@@ -32,7 +32,7 @@ class Mode:
     outer: Mode | None = None
 
 
-MODE: ContextVar[Mode] = ContextVar("sangja_mode", default=Mode())
+MODE: ContextVar[Mode] = ContextVar("sangja_mode", default=Mode())  # noqa: B039 (frozen)
 
 
 class ModeGuard:

@@ -81,7 +81,7 @@ def bind() -> None:
         setattr(Operations, f"__r{name}__", reflected_of(primitive, f"__r{name}__"))
         compute = functools.partial(binary, primitive)
         setattr(Operations, f"__i{name}__", inplace_of(compute, f"__i{name}__"))
-    setattr(Operations, "__ipow__", inplace_of(exponential.pow, "__ipow__"))
+    setattr(Operations, "__ipow__", inplace_of(exponential.pow, "__ipow__"))  # noqa: B010
     for name, primitive in COMPARISONS.items():
         setattr(Operations, f"__{name}__", operator_of(primitive, f"__{name}__"))
 

@@ -150,7 +150,7 @@ def erf(x: Array) -> Array:
     if x.dtype == np.float32:
         return erf_single(x)
     size = np.abs(x)
-    far = lambda x: np.copysign(1 - erfc_positive(np.minimum(np.abs(x), 6)), x)
+    far = lambda x: np.copysign(1 - erfc_positive(np.minimum(np.abs(x), 6)), x)  # noqa: E731
     return piecewise(x, [(size <= SPLIT, erf_centre), (size > SPLIT, far)])
 
 

@@ -58,7 +58,7 @@ class Clock:
 def random_states() -> dict[str, Any]:
     """The states of sangja's, NumPy's and Python's global generators, as data of a checkpoint."""
     version, words, gauss = random.getstate()
-    kind, keys, position, has_gauss, cached = np.random.get_state()
+    kind, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 (users' data may draw from it)
     return {
         "sangja": np.array(default_generator.get_state()),
         "numpy": [kind, keys, int(position), int(has_gauss), float(cached)],
@@ -69,7 +69,7 @@ def random_states() -> dict[str, Any]:
 def set_random_states(states: dict[str, Any]) -> None:
     """Let the three generators go on where `random_states` was taken."""
     default_generator.set_state(states["sangja"])
-    np.random.set_state(tuple(states["numpy"]))
+    np.random.set_state(tuple(states["numpy"]))  # noqa: NPY002
     version, words, gauss = states["python"]
     random.setstate((version, tuple(words.tolist()), gauss))
 
