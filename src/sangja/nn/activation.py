@@ -84,14 +84,14 @@ class Sigmoid(Module):
     """z = 1 / (1 + e⁻ˣ)"""
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.sigmoid()  # type: ignore[attr-defined]
+        return input.sigmoid()
 
 
 class Tanh(Module):
     """z = tanh x"""
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.tanh()  # type: ignore[attr-defined]
+        return input.tanh()
 
 
 class LogSigmoid(Module):

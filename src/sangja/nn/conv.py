@@ -10,7 +10,7 @@ from sangja.nn import functional as F
 from sangja.nn.lazy import LazyModuleMixin
 from sangja.nn.linear import reset_weight_and_bias
 from sangja.nn.module import Module
-from sangja.nn.parameter import Parameter, UninitializedParameter, empty, is_lazy
+from sangja.nn.parameter import Parameter, UninitializedParameter, empty, is_lazy, materialize
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -106,7 +106,7 @@ class ConvNd(Module):
         reset_weight_and_bias(self.weight, self.bias)
 
     def convolve(self, function: Any, input: Tensor) -> Tensor:
-        padding = self.padding
+        padding: Any = self.padding
         if self.padding_mode != "zeros":
             input = F.pad(input, self._pad_sides, mode=self.padding_mode)
             padding = 0
@@ -305,34 +305,33 @@ class ConvTranspose3d(TransposedConvolution):
         return self.convolve_transposed(F.conv_transpose3d, input, output_size)
 
 
-class LazyConvolution(LazyModuleMixin):
+class LazyConvolution(LazyModuleMixin, ConvNd):
     """Learns `in_channels` from the first input."""
 
     def __init__(self, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(0, 0, kernel_size, *args, **kwargs)
         dtype = kwargs.get("dtype")
         self.out_channels = out_channels
-        wants_bias = self.bias is not None  # type: ignore[has-type]
+        wants_bias = self.bias is not None
         self.weight = UninitializedParameter(dtype=dtype)
         self.bias = UninitializedParameter(dtype=dtype) if wants_bias else None
 
     def reset_parameters(self) -> None:
-        if not is_lazy(self.weight) and self.in_channels:  # type: ignore[attr-defined]
-            super().reset_parameters()  # type: ignore[misc]
+        if not is_lazy(self.weight) and self.in_channels:
+            super().reset_parameters()
 
     def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
         """Give the parameters their shapes from the input's channels, and first values."""
-        n = self.ndim  # type: ignore[attr-defined]
+        n = self.ndim
         if input.ndim not in (n + 1, n + 2):
             raise ShapeError(
                 f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to "
                 f"{type(self).__name__}, but got input of size: {list(input.shape)}"
             )
         self.in_channels = input.shape[-n - 1]
-        self.check_arguments()  # type: ignore[attr-defined]
-        self.weight.materialize(self.weight_shape())  # type: ignore[attr-defined]
-        if self.bias is not None:
-            self.bias.materialize((self.out_channels,))
+        self.check_arguments()
+        materialize(self.weight, self.weight_shape())
+        materialize(self.bias, (self.out_channels,))
         self.reset_parameters()
 
 

@@ -20,8 +20,8 @@ from sangja.nn.parameter import is_lazy
 
 SELF_NORMALIZING = 3.0 / 4
 GAINS = {"sigmoid": 1.0, "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": SELF_NORMALIZING}
-LINEAR = ("linear", "conv1d", "conv2d", "conv3d")
-LINEAR += ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+LINEAR = {"linear", "conv1d", "conv2d", "conv3d"}
+LINEAR |= {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}
 
 
 def calculate_gain(nonlinearity: str, param: Any = None) -> float:

@@ -9,7 +9,7 @@ from sangja.nn.module import Module
 from sangja.nn.parameter import is_lazy
 
 
-class LazyModuleMixin:
+class LazyModuleMixin(Module):
     """Before the first call `initialize_parameters(*args)` gives the parameters their shapes; then
     the module becomes an ordinary one, of class `becomes`."""
 
@@ -21,12 +21,8 @@ class LazyModuleMixin:
 
     def hold_until_ready(self) -> None:
         """Have the shapes found before the first call, or taken from the values loaded."""
-        self.__dict__["_lazy_handle"] = self.register_forward_pre_hook(  # type: ignore[attr-defined]
-            make_ready, with_kwargs=True
-        )
-        self.__dict__["_lazy_load"] = self.register_load_state_dict_pre_hook(  # type: ignore[attr-defined]
-            take_shapes
-        )
+        self.__dict__["_lazy_handle"] = self.register_forward_pre_hook(make_ready, with_kwargs=True)
+        self.__dict__["_lazy_load"] = self.register_load_state_dict_pre_hook(take_shapes)
 
     def has_uninitialized_params(self) -> bool:
         """Whether some parameter or buffer still waits for its shape."""

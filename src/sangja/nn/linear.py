@@ -10,7 +10,7 @@ from sangja.engine import Tensor
 from sangja.nn import functional as F, init
 from sangja.nn.lazy import LazyModuleMixin
 from sangja.nn.module import Module
-from sangja.nn.parameter import Parameter, UninitializedParameter, empty, is_lazy
+from sangja.nn.parameter import Parameter, UninitializedParameter, empty, is_lazy, materialize
 
 
 class Identity(Module):
@@ -143,7 +143,6 @@ class LazyLinear(LazyModuleMixin, Linear):
     def initialize_parameters(self, input: Tensor) -> None:
         """Give the parameters their shapes from the input's last dimension, and first values."""
         self.in_features = input.shape[-1]
-        self.weight.materialize((self.out_features, self.in_features))
-        if self.bias is not None:
-            self.bias.materialize((self.out_features,))
+        materialize(self.weight, (self.out_features, self.in_features))
+        materialize(self.bias, (self.out_features,))
         self.reset_parameters()

@@ -18,7 +18,7 @@ from sangja.nn.parameter import (
     UninitializedBuffer,
     UninitializedParameter,
     empty,
-    is_lazy,
+    materialize,
 )
 
 
@@ -199,7 +199,7 @@ class InstanceNorm(Normalization):
     def forward(self, input: Tensor) -> Tensor:
         self.check_input(input)
         single = input.ndim == self.without_batch
-        batch = input.unsqueeze(0) if single else input  # type: ignore[attr-defined]
+        batch = input.unsqueeze(0) if single else input
         z = F.instance_norm(
             batch,
             self.running_mean,
@@ -231,7 +231,7 @@ class InstanceNorm3d(InstanceNorm):
     without_batch = 4
 
 
-class LazyNorm(LazyModuleMixin):
+class LazyNorm(LazyModuleMixin, Normalization):
     """Learns `num_features` from the first input."""
 
     def __init__(
@@ -246,7 +246,7 @@ class LazyNorm(LazyModuleMixin):
         bias: bool = True,
     ) -> None:
         Normalization.__init__(
-            self,  # type: ignore[arg-type]
+            self,
             0,
             eps,
             momentum,
@@ -260,15 +260,14 @@ class LazyNorm(LazyModuleMixin):
 
     def reset_parameters(self) -> None:
         if self.num_features and not self.has_uninitialized_params():
-            super().reset_parameters()  # type: ignore[misc]
+            super().reset_parameters()
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Give parameters and statistics their shapes from the input's channels."""
-        self.check_input(input)  # type: ignore[attr-defined]
+        self.check_input(input)
         self.num_features = input.shape[1]
-        for value in (self.weight, self.bias, self.running_mean, self.running_var):  # type: ignore[attr-defined]
-            if value is not None and is_lazy(value):
-                value.materialize((self.num_features,))
+        for value in (self.weight, self.bias, self.running_mean, self.running_var):
+            materialize(value, (self.num_features,))
         self.reset_parameters()
 
 

@@ -35,7 +35,7 @@ def pack_padded_sequence(
     """A batch (L, N, …) padded to the longest, packed. `lengths` must fall unless
     `enforce_sorted=False`."""
     counts = np.asarray(lengths.array if isinstance(lengths, Tensor) else lengths, np.int64)
-    x: Any = input.transpose(0, 1) if batch_first else input  # type: ignore[attr-defined]
+    x: Any = input.transpose(0, 1) if batch_first else input
     order = back = None
     if not enforce_sorted:
         permutation = np.argsort(-counts, kind="stable")

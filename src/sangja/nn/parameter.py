@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class Buffer(Tensor):
         return z
 
 
-class Unknown:
+class Unknown(Tensor):
     """What a parameter and a buffer have in common whose shape is not known yet."""
 
     __slots__ = ()
@@ -74,7 +74,7 @@ class Unknown:
 
     def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
         """Become a real one of this shape, with memory yet to be filled."""
-        found = self.array.dtype if dtype is None else dtypes.to_numpy(dtype)  # type: ignore[has-type]
+        found = self.array.dtype if dtype is None else dtypes.to_numpy(dtype)
         self.array = np.empty(tuple(shape), found)
         self.__class__ = self.known  # type: ignore[assignment]
 
@@ -124,9 +124,15 @@ class UninitializedBuffer(Unknown, Buffer):
         return z
 
 
-def is_lazy(x: Any) -> bool:
+def is_lazy(x: Any) -> TypeGuard[Unknown]:
     """Whether a parameter or buffer still waits for its shape."""
     return isinstance(x, Unknown)
+
+
+def materialize(x: Tensor | None, shape: Sequence[int]) -> None:
+    """Give a parameter or buffer that waits for its shape this one."""
+    if is_lazy(x):
+        x.materialize(shape)
 
 
 def empty(*shape: int, dtype: Any = None) -> Parameter:

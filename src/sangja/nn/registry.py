@@ -85,11 +85,12 @@ class Registry:
 
     def _replace(self, name: str, value: Any) -> None:
         """Set a registered name to a plain value: None always may, a tensor may be a buffer."""
-        for table, kind, wanted in (
+        tables: tuple[tuple[dict[str, Any], str, str], ...] = (
             (self._parameters, "parameter", "sangja.nn.Parameter"),
             (self._modules, "child module", "sangja.nn.Module"),
             (self._buffers, "buffer", "sangja.Tensor"),
-        ):
+        )
+        for table, kind, wanted in tables:
             if name not in table:
                 continue
             if value is not None and not (kind == "buffer" and isinstance(value, Tensor)):
@@ -97,7 +98,7 @@ class Registry:
                     f"cannot assign '{typename(value)}' as {kind} '{name}' "
                     f"({wanted} or None expected)"
                 )
-            table[name] = value  # type: ignore[index]
+            table[name] = value
             return
 
     def _forget(self, name: str, but: dict[str, Any]) -> None:

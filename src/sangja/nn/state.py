@@ -33,8 +33,6 @@ class IncompatibleKeys(NamedTuple):
             f"unexpected_keys={self.unexpected_keys})"
         )
 
-    __str__ = __repr__
-
 
 def own_hooks(module: Any, table: str) -> dict[int, Any]:
     """A module's own table of hooks; modules without hooks share the empty one of the class."""

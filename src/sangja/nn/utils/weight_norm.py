@@ -37,8 +37,8 @@ class WeightNorm:
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """Learn the length g (one per index of `dim`) and the direction v of a weight apart:
     w = g · v / ‖v‖. Salimans and Kingma, 2016."""
-    for hook in module._forward_pre_hooks.values():
-        if isinstance(hook.function, WeightNorm) and hook.function.name == name:
+    for present in module._forward_pre_hooks.values():
+        if isinstance(present.function, WeightNorm) and present.function.name == name:
             raise GradientError(
                 f"Cannot register two weight_norm hooks on the same parameter {name}"
             )
