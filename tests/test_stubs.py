@@ -1,13 +1,24 @@
-"""The generated types of Tensor's methods are fresh."""
+"""What is generated is fresh."""
 
 import importlib.util
 from pathlib import Path
 
+import sangja
+
 ROOT = Path(__file__).parents[1]
 
 
+def tool(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_stub_of_the_methods_is_what_the_table_gives():
-    spec = importlib.util.spec_from_file_location("stubs", ROOT / "tools" / "stubs.py")
-    stubs = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(stubs)
+    stubs = tool("stubs")
     assert stubs.TARGET.read_text() == stubs.text(), "run: python tools/stubs.py"
+
+
+def test_all_public_names_are_exported():
+    assert sangja.__all__ == tool("exports").names(), "run: python tools/exports.py"
