@@ -54,6 +54,7 @@ from sangja.ops.dropout import (
     feature_alpha_dropout,
 )
 from sangja.ops.embedding import embedding, one_hot
+from sangja.ops.fractional import fractional_max_pool2d, fractional_max_pool3d
 from sangja.ops.grid import affine_grid, grid_sample
 from sangja.ops.layers import bilinear, linear
 from sangja.ops.loss import huber_loss, l1_loss, mse_loss, smooth_l1_loss
@@ -79,6 +80,7 @@ from sangja.ops.norm import (
 from sangja.ops.pad import pad
 from sangja.ops.patches import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, unfold
 from sangja.ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
+from sangja.ops.power_pool import lp_pool1d, lp_pool2d, lp_pool3d
 from sangja.ops.probability import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -90,6 +92,7 @@ from sangja.ops.resample import interpolate
 from sangja.ops.similarity import cosine_similarity, normalize, pairwise_distance
 from sangja.ops.softmax import log_softmax, softmax, softmin
 from sangja.ops.trigonometry import tanh
+from sangja.ops.unpool import max_unpool1d, max_unpool2d, max_unpool3d
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -128,6 +131,8 @@ __all__ = [
     "embedding_bag",
     "feature_alpha_dropout",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -149,10 +154,16 @@ __all__ = [
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
     "multi_head_attention_forward",

@@ -24,6 +24,15 @@ def borders(size: int, windows: int) -> tuple[Array, Array]:
     return o * size // windows, -((o + 1) * size // -windows)
 
 
+def first_largest(xp: Any, x: Array) -> Array:
+    """Where along the last dimension the maximum lies: the first, or the last nan."""
+    best: Array = x.argmax(axis=-1)
+    if x.dtype.kind == "f" and xp.isnan(x).any():
+        last = x.shape[-1] - 1 - xp.isnan(x[..., ::-1]).argmax(axis=-1)
+        best = xp.where(xp.isnan(x).any(axis=-1), last, best)
+    return best
+
+
 class AdaptiveSum(Primitive):
     """z[…, o, …] = Σ x over window o, along `dim`"""
 
@@ -74,11 +83,7 @@ class AdaptiveArgmax(Primitive):
             flat = flat * n + place
         flat = flat.reshape(math.prod(windows), -1)
         seen = x.reshape(*x.shape[: x.ndim - len(windows)], -1)[..., flat]
-        best = seen.argmax(axis=-1)
-        if x.dtype.kind == "f" and xp.isnan(seen).any():
-            last = seen.shape[-1] - 1 - xp.isnan(seen[..., ::-1]).argmax(axis=-1)
-            best = xp.where(xp.isnan(seen).any(axis=-1), last, best)
-        z = flat[xp.arange(len(flat)), best]
+        z = flat[xp.arange(len(flat)), first_largest(xp, seen)]
         return z.reshape(*x.shape[: x.ndim - len(windows)], *windows)
 
 
