@@ -113,9 +113,10 @@ def test_nothing_can_execute_a_file(path: Path):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))
 def test_a_file_is_a_room_with_one_subject(path: Path):
-    """Under 600 lines; functions under 71 without their docstring."""
+    """Under 600 lines, where it is more than a list of re-exports; functions under 71 without their
+    docstring."""
     text = path.read_text()
-    assert text.count("\n") <= 600
+    assert path.name == "__init__.py" or text.count("\n") <= 600
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             doc = ast.get_docstring(node, clean=False)
