@@ -13,7 +13,17 @@ from pathlib import Path
 import sangja
 
 TARGET = Path(sangja.__file__)
-SUBMODULES_NOT_EXPORTED = {"backend", "core", "data", "engine", "io", "ops", "train", "cli", "books"}
+SUBMODULES_NOT_EXPORTED = {
+    "backend",
+    "core",
+    "data",
+    "engine",
+    "io",
+    "ops",
+    "train",
+    "cli",
+    "books",
+}
 
 
 def names() -> list[str]:
