@@ -1,5 +1,5 @@
-"""Writes `__all__` at the end of `src/sangja/__init__.py`: every public name that stands there, so that
-type checkers and `from sangja import *` see what a reader of the imports sees.
+"""Writes `__all__` at the end of `src/sangja/__init__.py`: every public name that stands there, so
+that type checkers and `from sangja import *` see what a reader of the imports sees.
 
     python tools/exports.py
 """

@@ -8,6 +8,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 BLOCK = 16  # as many numbers are added one after the other
+FEW = 256  # up to so many the plain order loses no more than the last digit, and is faster
 
 
 def accurate_sum(
@@ -20,9 +21,9 @@ def accurate_sum(
     parts are added as wholes, then the result is cut in sixteen again. Over five million pairs of
     float32 the relative error falls from 5·10⁻⁵ to 6·10⁻⁸ and the time to a sixteenth.
     """
-    if x.size > BLOCK and x.dtype.kind in "fc" and dtype in (None, x.dtype):
+    if x.size > FEW and x.dtype.kind in "fc" and dtype in (None, x.dtype):
         for d in dims:
-            if x.shape[d] > BLOCK and x.strides[d] > x.itemsize:
+            if x.shape[d] > FEW and x.strides[d] > x.itemsize:
                 x = sum_parts(xp, x, d)
     result: Array = xp.add.reduce(x, axis=dims, dtype=dtype, keepdims=keepdim)
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class RowLogSumExp(Primitive):
 
 class CrossEntropy(Primitive):
     """z = scale · (lse − x[target]) for each row x, where lse = ln Σ exp(x); summed up with
-    `total`.
+    `total`. `scale` is one number for all rows, where none is ignored or weighted, or an array.
 
     A primitive for speed, and because its derivative, softmax(x) − one-hot(target), is short. That
     derivative counts in how lse depends on x, and sends nothing to lse itself.
@@ -41,6 +42,9 @@ class CrossEntropy(Primitive):
     grad_name = "NllLossBackward0"
 
     def forward(xp, x, lse, target, scale, *, ignore_index, total):
+        if isinstance(scale, float):
+            z = lse[:, 0] - x[xp.arange(len(x)), target]
+            return xp.add.reduce(z) * scale if total else z * scale
         z = (lse[:, 0] - pick(xp, x, target)) * scale
         z[target == ignore_index] = 0
         return z.sum() if total else z
@@ -112,9 +116,15 @@ def pick(xp: Any, x: Any, target: Any) -> Any:
     return x[xp.arange(len(x)), inside(xp, target, x)]
 
 
+def all_labels(target: Any, classes: int) -> bool:
+    """Whether every target is a class: none below 0 (huge, when read without a sign) or too high."""
+    unsigned = target.view(target.dtype.str.replace("i", "u"))
+    return not target.size or bool(np.maximum.reduce(unsigned, axis=None) < classes)
+
+
 def check_labels(name: str, target: Any, classes: int, ignore_index: int) -> None:
     """Refuse a label that is no class, by value and place, before any work."""
-    if not target.size or (target.min() >= 0 and target.max() < classes):
+    if all_labels(target, classes):
         return
     wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
     if wrong.any():
@@ -186,7 +196,12 @@ def cross_entropy(
         return soft_cross_entropy(x, t, w, how, label_smoothing)
     rows, labels = rows_and_labels("cross_entropy", x, t, w, ignore_index)
     static = {"ignore_index": ignore_index, "average": how == "mean", "dtype": x.array.dtype}
-    scale = apply(ClassScale, labels, w, plain=False, **static)
+    some_ignored = ignore_index >= 0 or not all_labels(labels.array, rows.shape[1])
+    if w is None and not label_smoothing and not some_ignored:
+        count = labels.array.size  # the usual case: every row counts alike
+        scale = (1 / count if count else math.nan) if how == "mean" else 1.0
+    else:
+        scale = apply(ClassScale, labels, w, plain=False, **static)
     lse = apply(RowLogSumExp, rows)
     z = apply(
         CrossEntropy, rows, lse, labels, scale, ignore_index=ignore_index, total=how != "none"
