@@ -9,6 +9,7 @@ import numpy as np
 from sangja.core.errors import DTypeError, OutOfRangeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.arguments import as_tensor
+from sangja.ops.elementwise import where
 from sangja.ops.exponential import exp
 from sangja.ops.loss import reduced, reduction_of
 from sangja.ops.reduce import sum as total
@@ -41,12 +42,14 @@ class CrossEntropy(Primitive):
     grad_name = "NllLossBackward0"
 
     def forward(xp, x, lse, target, scale, *, ignore_index, total):
-        z = (lse[:, 0] - pick(xp, x, target)) * scale
+        z = lse[:, 0] - pick(xp, x, target)
         z[target == ignore_index] = 0
+        z *= scale  # nan where all rows are ignored and their mean is wanted
         return z.sum() if total else z
 
-    def dx(g, x, lse, target, scale):
-        return apply(SoftmaxMinusOneHot, x, lse, target) * reshape(g * scale, (-1, 1))
+    def dx(g, x, lse, target, scale, ignore_index):
+        share = where(target == ignore_index, 0, g * scale)
+        return apply(SoftmaxMinusOneHot, x, lse, target) * reshape(share, (-1, 1))
 
 
 class SoftmaxMinusOneHot(Primitive):
