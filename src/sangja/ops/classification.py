@@ -10,6 +10,7 @@ import numpy as np
 from sangja.core.errors import DTypeError, OutOfRangeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.arguments import as_tensor
+from sangja.ops.elementwise import where
 from sangja.ops.exponential import exp
 from sangja.ops.loss import reduced, reduction_of
 from sangja.ops.reduce import sum as total
@@ -45,12 +46,16 @@ class CrossEntropy(Primitive):
         if isinstance(scale, float):
             z = lse[:, 0] - x[xp.arange(len(x)), target]
             return xp.add.reduce(z) * scale if total else z * scale
-        z = (lse[:, 0] - pick(xp, x, target)) * scale
+        z = lse[:, 0] - pick(xp, x, target)
         z[target == ignore_index] = 0
+        z *= scale  # nan where all rows are ignored and their mean is wanted
         return z.sum() if total else z
 
-    def dx(g, x, lse, target, scale):
-        return apply(SoftmaxMinusOneHot, x, lse, target) * reshape(g * scale, (-1, 1))
+    def dx(g, x, lse, target, scale, ignore_index):
+        share = g * scale
+        if not isinstance(scale, float):
+            share = where(target == ignore_index, 0, share)
+        return apply(SoftmaxMinusOneHot, x, lse, target) * reshape(share, (-1, 1))
 
 
 class SoftmaxMinusOneHot(Primitive):
