@@ -1,6 +1,6 @@
 """Losses."""
 
-from sangja.core.errors import ArgumentError, OutOfRangeError, ShapeError
+from sangja.core.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from tests.table import Row, case, raises, t
 
 F = "nn.functional."
@@ -42,10 +42,23 @@ def classes(name: str):
             raises(OutOfRangeError, f"{name}: Target 3 is out of bounds: at row 2", X, WRONG),
             raises(OutOfRangeError, "labels go from 0 to 2", X, IGNORED, ignore_index=1),
             raises(
-                ShapeError,
-                "needs a target [4] of class indices",
+                ArgumentError,
+                "Expected input batch_size (4) to match target batch_size (5)",
                 X,
                 t(5, dtype="int64", low=0, grad=False),
+            ),
+            raises(
+                ShapeError,
+                "needs a target [4, 5] of class indices",
+                t(4, 3, 5),
+                t(4, 6, dtype="int64", low=0, grad=False),
+            ),
+            raises(
+                DTypeError,
+                "expected scalar type sangja.float32 but found sangja.float64",
+                X,
+                LABELS,
+                t(3, dtype="float64"),
             ),
             raises(ShapeError, "weight tensor should be defined either for all 3", X, LABELS, t(4)),
         ],
@@ -54,6 +67,9 @@ def classes(name: str):
 
 
 CROSS_ENTROPY = classes("cross_entropy")
+CROSS_ENTROPY.errors.append(
+    raises(DTypeError, "ignore_index is not supported for floating", X, PROBABILITY, ignore_index=1)
+)
 CROSS_ENTROPY.cases.extend(
     [
         case(X, IGNORED, weight=WEIGHT, label_smoothing=0.2),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sangja.core.errors import ArgumentError
+from sangja.core.errors import ArgumentError, ArgumentTypeError
 from sangja.engine import Tensor
 from sangja.nn import functional as F
 from sangja.nn.module import Module
@@ -81,6 +81,8 @@ class HuberLoss(Loss):
     """½(x − y)² where |x − y| < δ, else δ(|x − y| − δ/2); averaged. Huber, 1964."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        if not isinstance(delta, (float, int)):
+            raise ArgumentTypeError(f"delta must be a float or int, got: {type(delta)}")
         super().__init__(reduction=reduction)
         self.delta = delta
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,10 @@ class Normalization(Module):
 
     def check_input(self, input: Tensor) -> None:
         """Refuse an input of the wrong number of dimensions."""
+
+    def channel_dim(self, input: Tensor) -> int:
+        """Which dimension of the input holds the channels."""
+        return 1
 
     def extra_repr(self) -> str:
         return (
@@ -189,15 +194,29 @@ class InstanceNorm(Normalization):
         refuse_unless(
             input.ndim in (n, n + 1), f"expected {n}D or {n + 1}D input (got {input.ndim}D input)"
         )
-        channels = input.shape[input.ndim - n]
+
+    def channel_dim(self, input: Tensor) -> int:
+        return input.ndim - self.without_batch
+
+    def check_channels(self, input: Tensor) -> None:
+        """Refuse another number of channels than promised; without parameters only warn."""
+        dim = self.channel_dim(input)
+        channels = input.shape[dim]
         refuse_unless(
             not self.affine or channels == self.num_features,
-            f"expected input's size at dim={input.ndim - n} to match num_features "
+            f"expected input's size at dim={dim} to match num_features "
             f"({self.num_features}), but got: {channels}.",
         )
+        if channels != self.num_features:
+            warnings.warn(
+                f"input's size at dim={dim} does not match num_features. You can silence this "
+                "warning by not passing in num_features, which is not used because affine=False",
+                stacklevel=4,
+            )
 
     def forward(self, input: Tensor) -> Tensor:
         self.check_input(input)
+        self.check_channels(input)
         single = input.ndim == self.without_batch
         batch = input.unsqueeze(0) if single else input
         z = F.instance_norm(
@@ -265,7 +284,7 @@ class LazyNorm(LazyModuleMixin, Normalization):
     def initialize_parameters(self, input: Tensor) -> None:
         """Give parameters and statistics their shapes from the input's channels."""
         self.check_input(input)
-        self.num_features = input.shape[1]
+        self.num_features = input.shape[self.channel_dim(input)]
         for value in (self.weight, self.bias, self.running_mean, self.running_var):
             materialize(value, (self.num_features,))
         self.reset_parameters()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sangja.core.errors import ArgumentError
 from sangja.engine import Tensor
 from sangja.nn import functional as F
 from sangja.nn.conv import tuple_of
@@ -130,22 +131,33 @@ class ReplicationPad3d(Padding):
     mode = "replicate"
 
 
-class CircularPad1d(Padding):
+class CircularPadding(Padding):
+    """The border is the opposite side."""
+
+    mode = "circular"
+
+    def forward(self, input: Tensor) -> Tensor:
+        fewest = self.ndim + 1
+        if input.ndim not in (fewest, fewest + 1):
+            raise ArgumentError(
+                f"expected {fewest}D or {fewest + 1}D input (got {input.ndim}D input)"
+            )
+        return super().forward(input)
+
+
+class CircularPad1d(CircularPadding):
     """The border is the opposite side: (N, C, L)."""
 
     ndim = 1
-    mode = "circular"
 
 
-class CircularPad2d(Padding):
+class CircularPad2d(CircularPadding):
     """The border is the opposite side: (N, C, H, W)."""
 
     ndim = 2
-    mode = "circular"
 
 
-class CircularPad3d(Padding):
+class CircularPad3d(CircularPadding):
     """The border is the opposite side: (N, C, D, H, W)."""
 
     ndim = 3
-    mode = "circular"

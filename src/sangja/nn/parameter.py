@@ -10,6 +10,7 @@ import numpy as np
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, StateError
 from sangja.core.settings import settings
+from sangja.core.shapes import check_sizes
 from sangja.engine.tensor import Tensor, create, version_of
 
 
@@ -139,5 +140,5 @@ def empty(*shape: int, dtype: Any = None) -> Parameter:
     """A parameter with memory that an initialiser is about to fill."""
     found = settings.default_dtype if dtype is None else dtypes.to_numpy(dtype)
     z: Parameter = Parameter()
-    z.array = np.empty(shape, found)
+    z.array = np.empty(check_sizes(shape), found)
     return z

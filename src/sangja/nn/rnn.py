@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import ArgumentError, ShapeError
+from sangja.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from sangja.engine import Tensor, wrap
 from sangja.nn import functional as F, init
 from sangja.nn.module import Module
@@ -78,6 +78,18 @@ def draw_all(module: Module, hidden_size: int) -> None:
         init.uniform_(parameter, -bound, bound)
 
 
+def check_kinds(input_size: Any, hidden_size: Any, bias: Any, batch_first: Any) -> None:
+    """Refuse arguments at the wrong place, which would be taken for something else."""
+    for name, value in (("bias", bias), ("batch_first", batch_first)):
+        if not isinstance(value, bool):
+            raise ArgumentTypeError(f"{name} should be of type bool, got: {type(value).__name__}")
+    for name, value in (("input_size", input_size), ("hidden_size", hidden_size)):
+        if not isinstance(value, int):
+            raise ArgumentTypeError(f"{name} should be of type int, got: {type(value).__name__}")
+        if value <= 0:
+            raise ArgumentError(f"{name} must be greater than zero")
+
+
 class RNNBase(Module):
     """What RNN, LSTM and GRU share. Input (L, N, in), with `batch_first` (N, L, in), unbatched
     (L, in), or a `PackedSequence`; output of all steps (L, N, directions · hidden) and the last
@@ -98,6 +110,7 @@ class RNNBase(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
+        check_kinds(input_size, hidden_size, bias, batch_first)
         self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -128,8 +141,6 @@ class RNNBase(Module):
                 f"num_layers={self.num_layers}",
                 stacklevel=4,
             )
-        if self.hidden_size <= 0:
-            raise ArgumentError("hidden_size must be greater than zero")
         if self.num_layers <= 0:
             raise ArgumentError("num_layers must be greater than zero")
         if self.proj_size < 0:
@@ -202,6 +213,12 @@ class RNNBase(Module):
             raise ShapeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got "
                 f"{x.shape[-1]}"
+            )
+        weight: Parameter = self.all_weights[0][0]
+        if x.dtype != weight.dtype:
+            raise ArgumentError(
+                f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). "
+                f"Convert input: input.to({weight.dtype}), or convert model: model.to({x.dtype})"
             )
 
     def forward_packed(self, packed: PackedSequence, hx: Any) -> Any:
@@ -355,6 +372,32 @@ class RNNCellBase(Module):
         """Draw all parameters anew."""
         draw_all(self, self.hidden_size)
 
+    def check_step(self, input: Tensor, state: State) -> None:
+        """Refuse an input and a state that do not fit the layer or each other."""
+        batch = input.shape[0] if input.ndim == 2 else 1
+        for number, hidden in enumerate(state):
+            if hidden.ndim not in (1, 2):
+                which = f"hx[{number}]" if self.mode == "LSTM" else "hidden"
+                raise ArgumentError(
+                    f"{type(self).__name__}: Expected {which} to be 1D or 2D, got {hidden.ndim}D "
+                    "instead"
+                )
+            if hidden.shape[-1] != self.hidden_size:
+                raise ShapeError(
+                    f"hidden{number} has inconsistent hidden_size: got {hidden.shape[-1]}, "
+                    f"expected {self.hidden_size}"
+                )
+            given = hidden.shape[0] if hidden.ndim == 2 else 1
+            if given != batch:
+                raise ShapeError(
+                    f"Input batch size {batch} doesn't match hidden{number} batch size {given}"
+                )
+        if input.shape[-1] != self.input_size:
+            raise ShapeError(
+                f"input has inconsistent input_size: got {input.shape[-1]} expected "
+                f"{self.input_size}"
+            )
+
     def next_state(self, input: Tensor, state: State | None) -> State:
         if input.ndim not in (1, 2):
             raise ArgumentError(
@@ -363,6 +406,7 @@ class RNNCellBase(Module):
         if state is None:
             blank = zeros(*input.shape[:-1], self.hidden_size, like=input)
             state = (blank, blank) if self.mode == "LSTM" else (blank,)
+        self.check_step(input, state)
         i = F.linear(input, self.weight_ih, self.bias_ih)
         h = F.linear(state[0], self.weight_hh, self.bias_hh)
         return STEPS[self.mode](i, h, state)

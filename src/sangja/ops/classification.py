@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import DTypeError, OutOfRangeError, ShapeError
+from sangja.core.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.arguments import as_tensor
 from sangja.ops.elementwise import where
@@ -146,11 +146,15 @@ def rows_and_labels(name: str, x: Tensor, target: Tensor, weight: Any, ignore_in
     """(N, C, d₁, …) and labels (N, d₁, …) as rows (N·d₁…, C) and flat labels, checked."""
     classes = x.shape[1] if x.ndim > 1 else x.shape[0] if x.ndim else 0
     expected = (x.shape[0], *x.shape[2:]) if x.ndim > 1 else ()
+    if x.ndim > 1 and target.ndim and len(target) != len(x):
+        raise ArgumentError(
+            f"{name}: Expected input batch_size ({len(x)}) to match target batch_size "
+            f"({len(target)}): input {list(x.shape)}, target {list(target.shape)}"
+        )
     if not x.ndim or target.array.shape != expected:
         raise ShapeError(
             f"{name}: input {list(x.shape)} is (N, C, d1, …) and needs a target {list(expected)} "
-            f"of class indices, (N, d1, …), got {list(target.shape)}: Expected input batch_size "
-            "and target batch_size to match"
+            f"of class indices, (N, d1, …), got {list(target.shape)}"
         )
     if target.array.dtype.kind not in "iu":
         raise DTypeError(
@@ -161,6 +165,11 @@ def rows_and_labels(name: str, x: Tensor, target: Tensor, weight: Any, ignore_in
         raise ShapeError(
             f"{name}: weight tensor should be defined either for all {classes} classes or no "
             f"classes, but got weight tensor of shape: {list(weight.shape)}"
+        )
+    if weight is not None and weight.dtype != x.dtype:
+        raise DTypeError(
+            f"{name}: expected scalar type {x.dtype} but found {weight.dtype}: the weights and the "
+            "input must have the same dtype"
         )
     check_labels(name, target.array, classes, ignore_index)
     if x.ndim != 2:
@@ -198,6 +207,11 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ShapeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if t.array.dtype.kind == "f":
+        if ignore_index >= 0:
+            raise DTypeError(
+                "cross_entropy: ignore_index is not supported for floating point target: it names "
+                f"a class ({ignore_index}), and this target is a probability for each"
+            )
         return soft_cross_entropy(x, t, w, how, label_smoothing)
     rows, labels = rows_and_labels("cross_entropy", x, t, w, ignore_index)
     static = {"ignore_index": ignore_index, "average": how == "mean", "dtype": x.array.dtype}

@@ -140,6 +140,10 @@ def batch_norm(
         return x * 1
     if x.ndim < 2:
         raise ShapeError(f"batch_norm: expected an input (N, C, …), got {list(x.shape)}")
+    if eps < 0 or (training and eps == 0):
+        raise ArgumentError(
+            f"batch_norm eps must be positive during training, else non-negative, but got {eps}"
+        )
     w = along_channels(weight, x, "weight", "batch_norm")
     b = along_channels(bias, x, "bias", "batch_norm")
     mean = along_channels(running_mean, x, "running_mean", "batch_norm")
