@@ -1,4 +1,4 @@
-"""Seed 002: Weidman's *Deep Learning from Scratch*, and its package `lincoln`, over sangja's engine.
+"""Seed 002: Weidman's *Deep Learning from Scratch* and its package `lincoln`, over our engine.
 
 Operations go forward and backward by hand; what they call on the way back are the derivative rules
 of sangja's primitives. Each file says which page of the seed it follows and what it mends.

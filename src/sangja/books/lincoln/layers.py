@@ -4,7 +4,7 @@ Seed 002, from «Layer에 관해서다»; the book's chapters 3 to 5. What diffe
 
 - every layer has an activation of its own. The book's default is one object that all layers share,
   so that each overwrites what the other kept and the gradients are wrong;
-- weights come from a stream of the layer's (or the trainer's) own; NumPy's global one is left alone;
+- weights come from a stream of the layer's (or trainer's) own; NumPy's global one is left alone;
 - Glorot's scale is √(2 / (in + out)) everywhere.
 """
 
@@ -30,8 +30,8 @@ from sangja.core.errors import ArgumentError, ForwardMissingError
 class Layer(Turns):
     """Base of all layers: a subclass writes `_setup_layer(input_)`, which sets `operations`.
 
-    `params` and `param_grads` are lists of arrays, in the order of the operations; `first` says that
-    the next input sets the layer up (anew).
+    `params` and `param_grads` are lists of arrays, in the order of the operations; `first` says
+    that the next input sets the layer up (anew).
     """
 
     seed: int | None = None

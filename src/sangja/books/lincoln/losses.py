@@ -1,12 +1,14 @@
 """Losses: one number for how far predictions are from targets, and its gradient.
 
-Seed 002, from «Loss에 대해서 조사를 해야한다»; the book's chapter 4. What differs: gradients are the
-engine's, so they are those of the number that `forward` returned. The book's own are not: with
-`MeanSquaredError(normalize=True)`, and for `SoftmaxCrossEntropy`, whose p − t belongs to another
-loss than the one it computes.
+Seed 002, from «Loss에 대해서 조사를 해야한다»; the book's chapter 4. What differs: the engine
+makes the gradients, so they are those of the number that `forward` returned. The book's own are
+not: with `MeanSquaredError(normalize=True)`, and for `SoftmaxCrossEntropy`, whose p − t belongs to
+another loss than the one it computes.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -25,7 +27,7 @@ class Loss:
     """Base of all losses: a subclass writes `_output()` and `_input_grad()`, from `prediction` and
     `target`."""
 
-    prediction: ndarray | None = None
+    prediction: Any = None
 
     def __init__(self) -> None:
         pass

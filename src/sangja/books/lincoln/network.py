@@ -1,7 +1,7 @@
 """Layers in a row, and the loss at their end.
 
-Seed 002, from «다음으로는 Neural Network로». What differs: `seed` may be 0 or None; the default loss
-is an object (the book's is a class); one layer object at two places is refused.
+Seed 002, from «다음으로는 Neural Network로». What differs: `seed` may be 0 or None; the default
+loss is an object (the book's is a class); one layer object at two places is refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Optimizers: how parameters move along their gradients, and how fast as epochs pass.
 
-Seed 002, from «여기선 Optimizer라고 한다»; the book's chapter 4. What differs: a `step()` before the
-first backward pass is refused (the book's does nothing, silently); a rate may decay linearly to 0;
-AdaGrad's decays reach the arguments they are meant for.
+Seed 002, from «여기선 Optimizer라고 한다»; the book's chapter 4. What differs: a `step()` before
+the first backward pass is refused (the book's does nothing, silently); a rate may decay linearly to
+0; AdaGrad's decays reach the arguments they are meant for.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class SGD(Optimizer):
 
 
 class SGDMomentum(Optimizer):
-    """v ← μ v + lr · g; p ← p − v. (PyTorch's keeps lr out of v: the two differ when lr changes.)"""
+    """v ← μ v + lr · g; p ← p − v. (PyTorch keeps lr out of v: the two differ when lr changes.)"""
 
     def __init__(
         self,

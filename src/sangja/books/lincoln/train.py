@@ -5,12 +5,13 @@ Seed 002, from «Trainer를 만들어야 한다». What differs:
 - stopping early, it puts the best measured parameters back into the network that the caller holds.
   The book's trainer goes on with a copy made at the start of the last epoch, and the caller keeps
   the worse network;
+- a rate that decays is `final_lr` in the last epoch and after it;
 - a loss that is no number stops the training, and says so;
 - `restart` also forgets the optimizer's velocities and the decay of its rate;
 - dropout rests while the loss on the test data is measured; NumPy's global stream is left alone.
 
-What it measures on decides when it stops: give it validation data as `X_test`, `y_test`, and keep the
-test data for the end.
+What it measures on decides when it stops: give it validation data as `X_test`, `y_test`, and keep
+the test data for the end.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ class Trainer:
         """Train for `epochs`; every `eval_every` of them print the loss on the test data, and with
         `early_stopping` stop when it has not fallen.
 
-        `seed` begins the stream of shuffles and weights. `restart` sets all layers up anew, else the
-        training goes on. `conv_testing` also prints the loss of every tenth batch and, every hundred
-        batches, the accuracy on the test data.
+        `seed` begins the stream of shuffles and weights. `restart` sets all layers up anew, else
+        the training goes on. `conv_testing` also prints the loss of every tenth batch and, every
+        hundred batches, the accuracy on the test data.
         """
         random = np.random.RandomState(seed)
         for layer in self.net.layers:
@@ -104,7 +105,8 @@ class Trainer:
                 if early_stopping:
                     self.best_loss = loss
                     self._best = [param.copy() for param in self.net.params()]
-            self.optim._decay_lr()
+            if e + 1 < epochs:
+                self.optim._decay_lr()
 
     def _stop(self, epoch: int, eval_every: int, loss: float) -> None:
         """Say why, and put the best parameters back into the network."""

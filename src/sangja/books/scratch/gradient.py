@@ -29,7 +29,7 @@ def numerical_diff(f: Callable[[Any], Any], x: float) -> float:
 
 
 def numerical_gradient(f: Callable[[ndarray], Any], x: ndarray) -> ndarray:
-    """The derivative of a number f(x) for every element of x, which is changed in place and back."""
+    """The derivative of a number f(x) for every element of x, changed in place and back."""
     step = step_of(x)
     grad = np.zeros_like(x)
     for idx in np.ndindex(x.shape):

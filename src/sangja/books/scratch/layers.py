@@ -166,8 +166,8 @@ class BatchNormalization(Layer):
         self.beta = beta
         self.momentum = momentum
         self.input_shape: Any = None
-        self.running_mean = running_mean
-        self.running_var = running_var
+        self.running_mean: Any = running_mean
+        self.running_var: Any = running_var
         self.batch_size: int | None = None
         self.xc: ndarray | None = None
         self.std: ndarray | None = None
@@ -199,7 +199,8 @@ class BatchNormalization(Layer):
         return gamma * xn + beta
 
     def _predict(self, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        return gamma * ((x - self.running_mean) / np.sqrt(self.running_var + self.eps)) + beta
+        xn = (x - self.running_mean) / np.sqrt(self.running_var + self.eps)
+        return gamma * xn + beta
 
     def backward(self, dout: ndarray) -> ndarray:
         self._backward(dout)

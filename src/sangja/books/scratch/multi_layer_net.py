@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class MultiLayerNet(Network):
 
     def _init_weight(self, weight_init_std: Any) -> None:
         sizes = [self.input_size, *self.hidden_size_list, self.output_size]
-        for i, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+        for i, (before, after) in enumerate(pairwise(sizes), 1):
             scale = weight_scale(weight_init_std, before)
             self.params[f"W{i}"] = scale * np.random.randn(before, after)
             self.params[f"b{i}"] = np.zeros(after)

@@ -18,8 +18,8 @@ class Network:
     """Base of the networks. A subclass fills `params` (name to array) and `layers` (a list, or a
     dictionary with their names), and says with `_own` which layer uses which parameter.
 
-    What differs from the book: `accuracy` counts the last, smaller batch too; parameters are kept in
-    a file of tensors, since a pickle can run programs.
+    What differs from the book: `accuracy` counts the last, smaller batch too; parameters are kept
+    in a file of tensors, since a pickle can run programs.
     """
 
     weight_decay_lambda: float = 0.0

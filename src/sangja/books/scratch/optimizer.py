@@ -1,7 +1,7 @@
-"""The book's `common/optimizer.py`: rules that change a dictionary of parameters, arrays or numbers.
+"""The book's `common/optimizer.py`: rules that change a dictionary of parameters, arrays or not.
 
-What differs: `Nesterov` uses the velocity before it changes it. The book's changes it first, so that
-its steps are not those of the method.
+What differs: `Nesterov` uses the velocity before it changes it. The book's changes it first, so
+that its steps are not those of the method.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Recurrent layers: one node per step, all with the same parameters.
 
-`params[key]` is a dictionary with `value` and `deriv`. The state after a sequence, averaged over the
-batch, is where the next sequence begins; no gradient flows back through that.
+`params[key]` is a dictionary with `value` and `deriv`. The state after a sequence, averaged over
+the batch, is where the next sequence begins; no gradient flows back through that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class RecurrentLayer:
     parameters."""
 
     node: type[Any] = Node
-    states = ("start_H",)
+    states: tuple[str, ...] = ("start_H",)
     sequence_length = 0
 
     def __init__(
