@@ -1,0 +1,1 @@
+"""The systems of the books behind sangja, under their own names, on the one engine."""
