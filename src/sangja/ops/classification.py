@@ -122,7 +122,7 @@ def pick(xp: Any, x: Any, target: Any) -> Any:
 
 
 def all_labels(target: Any, classes: int) -> bool:
-    """Whether every target is a class: none below 0 (huge, when read without a sign) or too high."""
+    """Whether every target is a class: none too high, or below 0 (huge, read without a sign)."""
     unsigned = target.view(target.dtype.str.replace("i", "u"))
     return not target.size or bool(np.maximum.reduce(unsigned, axis=None) < classes)
 

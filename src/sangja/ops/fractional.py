@@ -144,7 +144,7 @@ def fractional_max_pool2d(
     >>> import sangja
     >>> x = sangja.arange(16.0).reshape(1, 4, 4)
     >>> sangja.nn.functional.fractional_max_pool2d(x, 2, 3).shape
-    torch.Size([1, 3, 3])
+    sangja.Size([1, 3, 3])
     """
     return fractional_max_pool(
         2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples
