@@ -14,6 +14,7 @@ from sangja import Tensor
 
 Point = tuple[float, float]
 SYMBOLS = {"Add": "+", "Sub": "−", "Mul": "×", "Div": "÷", "Pow": "xⁿ", "Neg": "−x"}
+SUPERSCRIPTS = str.maketrans("-.0123456789", "⁻·⁰¹²³⁴⁵⁶⁷⁸⁹")
 COLUMN, ROW, BOX_WIDTH, BOX_HEIGHT, RADIUS = 62, 76, 74, 54, 21
 COLOURS = ("var(--color-brand-content)", "#d9730d", "#2a9d5c", "#a06be0")
 DASHES = ("", "7 4", "2 4", "10 3 2 3")
@@ -49,7 +50,7 @@ def graph(result: Tensor, **names: Tensor) -> Picture:
             a, b = places[source]
             lines.append(_edge(a + _reach(source, inputs, named), b, x - RADIUS, y))
         if key in inputs:
-            shapes.append(_function(_symbol(depth[key][1].name()), x, y))
+            shapes.append(_function(_symbol(depth[key][1]), x, y))
             if key in named:
                 lines.append(_edge(x + RADIUS, y, x + COLUMN + 8 - BOX_WIDTH / 2, y))
                 shapes.append(_box(*named[key], x + COLUMN + 8, y))
@@ -57,7 +58,7 @@ def graph(result: Tensor, **names: Tensor) -> Picture:
             shapes.append(_box(*named.get(key, ("", depth[key][1])), x, y))
     width = max(x + _reach(k, inputs, named) for k, (x, _) in places.items()) + 6
     height = max(y for _, y in places.values()) + BOX_HEIGHT / 2 + 6
-    said = " → ".join(_symbol(d[1].name()) for k, d in depth.items() if k in inputs)
+    said = " → ".join(_symbol(d[1]) for k, d in depth.items() if k in inputs)
     return Picture(width, height, lines + shapes, f"{', '.join(names)}: {said}")
 
 
@@ -112,8 +113,10 @@ def _reach(key: int, inputs: Any, named: Any) -> float:
     return COLUMN + 8 + BOX_WIDTH / 2 if key in named else RADIUS
 
 
-def _symbol(name: str) -> str:
-    short = name.removesuffix("Backward0")
+def _symbol(node: Any) -> str:
+    short = node.name().removesuffix("Backward0")
+    if "exponent" in node.static:
+        return f"x{node.static['exponent']:g}".translate(SUPERSCRIPTS)
     return SYMBOLS.get(short, short.lower())
 
 
@@ -227,7 +230,7 @@ def _tick(value: float, log: bool) -> str:
     if not log:
         return f"{value:g}".replace("-", "−")
     digits = str(round(math.log10(value)))
-    return "10" + digits.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return "10" + digits.translate(SUPERSCRIPTS)
 
 
 def _path(points: Any) -> str:
