@@ -49,13 +49,11 @@ html_sidebars = {
 
 
 def write_math(self, node) -> None:
-    """A formula as MathML, made when the page is built: no script, nothing loaded from elsewhere."""
+    """A formula as MathML, made when the page is built: nothing is loaded from elsewhere."""
     block = node.tagname == "math_block"
     formula = tex2mathml(node.astext(), as_block=block)
     self.body.append(f'<div class="math">{formula}</div>' if block else formula)
     raise SkipNode
-
-
 
 
 def setup(app: Sphinx) -> None:

@@ -18,7 +18,8 @@ SUPERSCRIPTS = str.maketrans("-.0123456789", "⁻·⁰¹²³⁴⁵⁶⁷⁸⁹")
 COLUMN, ROW, BOX_WIDTH, BOX_HEIGHT, RADIUS = 62, 76, 74, 54, 21
 COLOURS = ("var(--color-brand-content)", "#d9730d", "#2a9d5c", "#a06be0")
 DASHES = ("", "7 4", "2 4", "10 3 2 3")
-MARKS = 10  # of a series with up to so many points, each is shown
+MARKS = 30  # of a series with up to so many points, each is shown
+SHRINK = 0.72
 
 
 class Picture:
@@ -28,8 +29,12 @@ class Picture:
         self.width, self.height, self.parts, self.label = width, height, parts, label
 
     def _repr_html_(self) -> str:
-        size = f'viewBox="0 0 {self.width:.0f} {self.height:.0f}" width="{self.width:.0f}"'
-        svg = f'<svg {size} role="img" aria-label="{escape(self.label)}">{"".join(self.parts)}</svg>'
+        # On a narrow screen a picture shrinks as far as it can be read, then it is scrolled.
+        style = f"width:{self.width:.0f}px;min-width:{self.width * SHRINK:.0f}px"
+        size = f'viewBox="0 0 {self.width:.0f} {self.height:.0f}" style="{style}"'
+        svg = (
+            f'<svg {size} role="img" aria-label="{escape(self.label)}">{"".join(self.parts)}</svg>'
+        )
         return f'<div class="drawing" tabindex="0">{svg}</div>'
 
     def __repr__(self) -> str:
@@ -101,7 +106,10 @@ def _places(depth: Any, inputs: dict[int, list[int]]) -> dict[int, Point]:
     top = min(heights.values())
     left, step = BOX_WIDTH / 2 + 3, 2 * COLUMN + 18
     return {
-        k: (left + (d * step - COLUMN - 4 if d else 0), (heights[k] - top) * ROW + BOX_HEIGHT / 2 + 4)
+        k: (
+            left + (d * step - COLUMN - 4 if d else 0),
+            (heights[k] - top) * ROW + BOX_HEIGHT / 2 + 4,
+        )
         for k, (d, _) in depth.items()
     }
 
@@ -167,7 +175,7 @@ def chart(
     rings: Sequence[Sequence[Point]] = (),
 ) -> Picture:
     """Lines through points, on linear axes or (`log`) on logarithmic ones; `rings` are faint."""
-    width, height, left, right, top, bottom = 560, 320, 62, 14, 34, 44
+    width, height, left, right, top, bottom = 500, 310, 58, 12, 34, 44
     points = [p for line in series.values() for p in line]
     axes = [_axis([p[i] for p in points], log) for i in (0, 1)]
 
@@ -193,12 +201,12 @@ def chart(
     for i, (name, line) in enumerate(series.items()):
         style = f'stroke="{COLOURS[i]}" stroke-dasharray="{DASHES[i]}"'
         parts.append(f'<path class="line" {style} d="{_path(map(place, line))}"/>')
-        marked = line if len(line) <= 3 * MARKS else line[-1:]
+        marked = line if len(line) <= MARKS else line[-1:]
         for a, b in map(place, marked):
             parts.append(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{COLOURS[i]}"/>')
-        start = left + 8 + i * 122
+        start = left + 4 + i * 110
         parts.append(f'<path class="line" {style} d="M{start} {top - 18}h24"/>')
-        parts.append(_text(name, start + 30, top - 14, "start"))
+        parts.append(_text(name, start + 29, top - 14, "start"))
     return Picture(width, height, parts, f"{', '.join(series)}: {y} / {x}")
 
 
