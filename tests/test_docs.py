@@ -1,15 +1,13 @@
 """The code blocks of the README and the docs run, and print what they say they print."""
 
-import contextlib
-import io
 import re
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.pages import ROOT, blocks, run
+
 PAGES = [ROOT / "README.md", ROOT / "README.ko.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def promised(code: str) -> list[str]:
@@ -22,23 +20,17 @@ def promised(code: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_code_blocks_run_and_print_what_they_promise(page: Path, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(block, str(page), "exec"), names)
-        expected = promised(block)
+def test_code_blocks_run_and_print_what_they_promise(page: Path):
+    for cell in run(page):
+        expected = promised(cell.code)
         if expected:
-            assert printed.getvalue().splitlines() == expected
+            assert cell.printed == expected
 
 
 def test_both_readmes_have_the_same_blocks():
-    english, korean = (
-        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ko.md")
-    )
-    assert BLOCK.findall(english) == BLOCK.findall(korean)
+    english, korean = ROOT / "README.md", ROOT / "README.ko.md"
+    assert blocks(english) == blocks(korean)
+    english, korean = (page.read_text(encoding="utf-8") for page in (english, korean))
     fence = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
     assert [b.split("#")[0] for b in fence.findall(english)] == [
         b.split("#")[0] for b in fence.findall(korean)
