@@ -16,6 +16,7 @@ from sangja.books.lincoln import (
     Linear,
     MeanSquaredError,
     NeuralNetwork,
+    NumberWithGrad,
     Optimizer,
     RegularizedSGD,
     ReLU,
@@ -25,6 +26,7 @@ from sangja.books.lincoln import (
     Tanh,
     Trainer,
     assert_dim,
+    foundations,
     generate_batch,
     mae,
     normalize,
@@ -68,6 +70,51 @@ def check_operation(operation, x, **options):
     if hasattr(operation, "param"):
         found = operation.param_grad.copy()
         assert_close(found, derivative(total, operation.param))
+
+
+# -- chapter 1 --------------------------------------------------------------------------------
+
+
+def test_the_notebooks_numbers_of_chapter_1():
+    np.random.seed(190203)
+    X, W = np.random.randn(1, 3), np.random.randn(3, 1)
+    along = foundations.matmul_backward_first(X, W)
+    assert np.round(along, 4).tolist() == [[0.9282, -0.6075, -1.2214]]
+    through = foundations.matrix_function_backward_1(X, W, foundations.sigmoid)
+    assert np.round(through, 4).tolist() == [[0.0852, -0.0557, -0.1121]]
+    np.random.seed(190204)
+    X, W = np.random.randn(3, 3), np.random.randn(3, 2)
+    total = foundations.matrix_function_forward_sum(X, W, foundations.sigmoid)
+    assert round(total, 4) == 2.3755
+    rows = foundations.matrix_function_backward_sum_1(X, W, foundations.sigmoid)
+    assert np.round(rows[0], 4).tolist() == [0.2489, -0.3748, 0.0112]
+
+
+def test_chains():
+    square, leaky_relu, sigmoid = (
+        getattr(foundations, name) for name in ("square", "leaky_relu", "sigmoid")
+    )
+    x = np.array([-1.5, -0.5, 0.5, 2.0])
+    assert foundations.chain_length_2([square, sigmoid], 2.0) == sigmoid(4.0)
+    assert foundations.chain_length_3([leaky_relu, square, sigmoid], 2.0) == sigmoid(4.0)
+    for length, chain in ((2, [square, sigmoid]), (3, [leaky_relu, square, sigmoid])):
+        value = getattr(foundations, f"chain_length_{length}")
+        found = getattr(foundations, f"chain_deriv_{length}")(chain, x)
+        expected = derivative(lambda value=value, chain=chain: value(chain, x).sum(), x)
+        assert_close(found, expected, 1e-5)
+    with pytest.raises(ArgumentError, match="a chain of 2 functions was expected, got one of 3"):
+        foundations.chain_length_2([square] * 3, 1.0)
+
+
+def test_a_sum_of_two_inputs():
+    x, y = numbers(3), numbers(3, seed=1)
+
+    def total():
+        return foundations.multiple_inputs_add(x, y, np.tanh).sum()
+
+    dx, dy = foundations.multiple_inputs_add_backward(x, y, np.tanh)
+    assert_close(dx, derivative(total, x), 1e-5)
+    assert_close(dy, derivative(total, y), 1e-5)
 
 
 # -- operations -------------------------------------------------------------------------------
@@ -211,7 +258,9 @@ def test_glorots_scale_is_a_root(make):
     layer.forward(np.zeros((1, 100)) if make is Dense else np.zeros((1, 100, 3, 3)))
     assert np.std(layer.params[0]) == pytest.approx(np.sqrt(2 / 400), rel=0.02)
     with pytest.raises(ArgumentError, match="weight_init must be"):
-        make(3, weight_init="golrot").forward(np.zeros((1, 2, 3, 3)))
+        make(3, weight_init="golrot").forward(np.zeros((1, 2) if make is Dense else (1, 2, 3, 3)))
+    with pytest.raises(ShapeError, match=r"dimensions was expected, got 3: shape \(1, 2, 3\)"):
+        make(3).forward(np.zeros((1, 2, 3)))
 
 
 def test_dropout_in_layers():
@@ -412,6 +461,35 @@ def test_softmax_and_errors_of_regressions():
 
 
 # -- chapter 6 --------------------------------------------------------------------------------
+
+
+def test_a_number_remembers_where_it_came_from():
+    a = NumberWithGrad(3)
+    b = a * 4
+    c = b + 5
+    c.backward()
+    assert (str(a.grad), str(b.grad), c.grad) == ("4", "1", 1)
+    assert (c.num, c.depends_on[0], c.creation_op, b.creation_op) == (17, b, "add", "mul")
+    a = NumberWithGrad(3)
+    d = (a * 4 + 3) * (a + 2)
+    d.backward()
+    assert (d.num, str(a.grad)) == (75, "35")
+
+
+def test_a_number_used_twice():
+    """The book's says 12: it sends the first gradient of b on twice."""
+    a = NumberWithGrad(3)
+    b = 4 * a
+    c = b + b
+    c.backward()
+    assert (a.grad, b.grad) == (8, 2)
+    c.backward(0.5)
+    assert a.grad == 12
+    x = NumberWithGrad(0.5)
+    assert x.grad is None
+    (2 + x).backward(NumberWithGrad(3))
+    assert x.grad == 3.0
+
 
 RECURRENT = [rnn.RNNLayer, rnn.LSTMLayer, rnn.GRULayer]
 

@@ -13,6 +13,7 @@ from sangja.books.lincoln.layers import Conv2D, Dense, Layer
 from sangja.books.lincoln.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy
 from sangja.books.lincoln.metrics import eval_regression_model, mae, rmse
 from sangja.books.lincoln.network import LayerBlock, NeuralNetwork
+from sangja.books.lincoln.number import NumberWithGrad
 from sangja.books.lincoln.optimizers import (
     SGD,
     AdaGrad,

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from sangja.books.language import text
 from sangja.books.lincoln.base import ParamOperation
+from sangja.books.lincoln.utils.np_utils import assert_dim
 from sangja.books.pullback import evaluate
 from sangja.core.errors import ShapeError
 from sangja.engine import sum_to
@@ -25,6 +26,7 @@ class WeightMultiply(ParamOperation):
         super().__init__(W)
 
     def _output(self) -> ndarray:
+        assert_dim(self.input_, 2)
         return evaluate(Matmul, self.input_, self.param)
 
     def _input_grad(self, output_grad: ndarray) -> ndarray:

@@ -22,7 +22,7 @@ from sangja.books.lincoln.conv import Conv2D_Op
 from sangja.books.lincoln.dense import BiasAdd, WeightMultiply
 from sangja.books.lincoln.dropout import Dropout
 from sangja.books.lincoln.reshape import Flatten
-from sangja.books.lincoln.utils.np_utils import assert_same_shape
+from sangja.books.lincoln.utils.np_utils import assert_dim, assert_same_shape
 from sangja.books.turns import Turns
 from sangja.core.errors import ArgumentError, ForwardMissingError
 
@@ -116,6 +116,7 @@ class Dense(Layer):
         self.weight_init = weight_init
 
     def _setup_layer(self, input_: ndarray) -> None:
+        assert_dim(input_, 2)
         random = self._stream(reseed=True)
         num_in = input_.shape[1]
         scale = weight_scale(self.weight_init, num_in, self.neurons)
@@ -158,6 +159,7 @@ class Conv2D(Layer):
         self.out_channels = out_channels
 
     def _setup_layer(self, input_: ndarray) -> None:
+        assert_dim(input_, 4)
         random = self._stream(reseed=False)
         in_channels = input_.shape[1]
         scale = weight_scale(self.weight_init, in_channels, self.out_channels)
