@@ -1,44 +1,32 @@
-"""Writes `__all__` at the end of `src/sangja/__init__.py`: every public name that stands there, so
-that type checkers and `from sangja import *` see what a reader of the imports sees.
+"""Writes `__all__` at the end of `src/sangja/__init__.py`: every public name that it imports or
+assigns, so that type checkers and `from sangja import *` see what a reader of the file sees.
 
     python tools/exports.py
 """
 
 from __future__ import annotations
 
+import ast
 import re
-import types
 from pathlib import Path
 
-import sangja
-
-TARGET = Path(sangja.__file__)
-SUBMODULES_NOT_EXPORTED = {
-    "backend",
-    "core",
-    "data",
-    "engine",
-    "io",
-    "ops",
-    "train",
-    "cli",
-    "books",
-}
+TARGET = Path(__file__).parents[1] / "src" / "sangja" / "__init__.py"
 
 
-def names() -> list[str]:
-    """The public names of the package."""
-    return sorted(
-        name
-        for name, value in vars(sangja).items()
-        if not name.startswith("_")
-        and not (isinstance(value, types.ModuleType) and name in SUBMODULES_NOT_EXPORTED)
-    )
+def names(source: str) -> list[str]:
+    """The public names that the source of the package gives itself."""
+    found = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 def text(source: str) -> str:
-    """The source of the package with a fresh `__all__`."""
-    listed = "".join(f'    "{name}",\n' for name in names())
+    """The source with a fresh `__all__`."""
+    listed = "".join(f'    "{name}",\n' for name in names(source))
     body = re.sub(r"\n__all__ = \[.*?\]\n", "\n", source, flags=re.DOTALL).rstrip()
     return f"{body}\n\n__all__ = [\n{listed}]\n"
 
