@@ -7,7 +7,7 @@ import pytest
 
 import sangja
 from sangja import optim
-from sangja.core.errors import ArgumentError, ArgumentTypeError, InplaceError
+from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, InplaceError
 
 torch = pytest.importorskip("torch")
 
@@ -260,3 +260,94 @@ def test_a_user_can_write_one():
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call(sangja.nn.Parameter(sangja.ones(2)))
+
+
+def minimum_of(optimizer, p, steps):
+    """Where the optimizer takes `p` on Rosenbrock's function, whose minimum 0 lies at (1, 1)."""
+
+    def closure():
+        optimizer.zero_grad()
+        x, y = p[0], p[1]
+        loss = (1 - x) ** 2 + 100 * (y - x * x) ** 2
+        loss.backward()
+        return loss
+
+    for _ in range(steps):
+        optimizer.step(closure)
+    return p.array
+
+
+def test_lbfgs_finds_the_minimum_of_rosenbrocks_function():
+    p = sangja.nn.Parameter(sangja.tensor([-1.2, 1.0], dtype=sangja.float64))
+    optimizer = optim.LBFGS([p], line_search_fn="strong_wolfe", history_size=5)
+    np.testing.assert_allclose(minimum_of(optimizer, p, 6), [1.0, 1.0], atol=1e-6)
+    assert len(optimizer.state[p]["old_dirs"]) == 5
+
+
+def test_lbfgs_goes_on_from_pytorchs_state():
+    data = np.random.RandomState(0).uniform(-1, 1, (2, 3))
+    p, q = sangja.nn.Parameter(sangja.tensor(data)), torch.nn.Parameter(torch.tensor(data))
+    a = optim.LBFGS([p], max_iter=3, line_search_fn="strong_wolfe")
+    b = torch.optim.LBFGS([q], max_iter=3, line_search_fn="strong_wolfe")
+
+    def closure(optimizer, p):
+        optimizer.zero_grad()
+        loss = ((p - 1) ** 4).sum() + (p.sum() - 2) ** 2
+        loss.backward()
+        return loss.detach()
+
+    b.step(lambda: closure(b, q))
+
+    def converted(value):
+        if isinstance(value, torch.Tensor):
+            return sangja.tensor(value.numpy())
+        if isinstance(value, dict):
+            return {key: converted(item) for key, item in value.items()}
+        return [converted(item) for item in value] if isinstance(value, list) else value
+
+    a.load_state_dict(converted(b.state_dict()))
+    p.array[...] = q.detach().numpy()
+    for _ in range(2):
+        assert float(a.step(lambda: closure(a, p))) == pytest.approx(
+            float(b.step(lambda: closure(b, q))), rel=1e-10
+        )
+    np.testing.assert_allclose(p.array, q.detach().numpy(), rtol=1e-10)
+
+
+def test_lbfgs_moves_complex_parameters():
+    """The minimum of |p − (2 + i)|², in the real and the imaginary part."""
+    p = sangja.nn.Parameter(sangja.zeros(2, dtype=sangja.complex128))
+    optimizer = optim.LBFGS([p], line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        d = p - (2 + 1j)
+        loss = (d.real**2 + d.imag**2).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    np.testing.assert_allclose(p.array, 2 + 1j, rtol=1e-9)
+
+
+def test_lbfgs_refuses_groups_and_other_searches():
+    p, q = (sangja.nn.Parameter(sangja.ones(2)) for _ in range(2))
+    with pytest.raises(ArgumentError, match="doesn't support per-parameter options"):
+        optim.LBFGS([{"params": [p]}, {"params": [q]}])
+    with pytest.raises(ArgumentError, match="only 'strong_wolfe' is supported"):
+        optim.LBFGS([p], line_search_fn="armijo")
+
+
+def test_adafactor_remembers_a_matrix_as_a_row_and_a_column():
+    p = sangja.nn.Parameter(sangja.ones(4, 6))
+    p.grad = sangja.tensor(np.outer(np.arange(1.0, 5), np.arange(1.0, 7)).astype(np.float32))
+    optimizer = optim.Adafactor([p])
+    optimizer.step()
+    state = optimizer.state[p]
+    assert state["row_var"].shape == (4, 1) and state["col_var"].shape == (1, 6)
+    # Of g = a bᵀ the estimate of g² is exact, so every element moves by lr · max(ε₂, RMS(p)).
+    np.testing.assert_allclose(p.array, 1 - 0.01, rtol=1e-5)
+    with pytest.raises(DTypeError, match="Adafactor does not support complex parameters"):
+        z = sangja.nn.Parameter(sangja.ones(2, dtype=sangja.complex64))
+        z.grad = sangja.ones(2, dtype=sangja.complex64)
+        optim.Adafactor([z]).step()

@@ -46,10 +46,10 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        if isinstance(lr, Tensor) and lr.array.size != 1:
-            raise ArgumentError("Tensor lr must be 1-element")
         check(scalar(lr) >= 0.0, "learning rate", lr)
         check(eps >= 0.0, "epsilon value", eps)
+        if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+            raise ArgumentError("betas must be either both floats or both Tensors")
         betas = (scalar(betas[0]), scalar(betas[1]))
         check_betas(betas)
         check(weight_decay >= 0.0, "weight_decay value", weight_decay)
@@ -169,7 +169,7 @@ def moments(
             p *= 1 - lr * weight_decay
         else:
             g = g + weight_decay * p
-    spare = np.subtract(g, m)  # m moves towards g, as PyTorch's lerp does
+    spare = np.subtract(g, m, out=np.empty_like(m))  # m moves towards g, as PyTorch's lerp does
     spare *= 1 - beta1
     m += spare
     np.multiply(g, g, out=spare)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import ArgumentError
+from sangja.core.errors import ArgumentError, DTypeError
 from sangja.engine import Tensor
 from sangja.optim.optimizer import Group, Optimizer, scalar, zeros_like
 
@@ -64,6 +64,8 @@ class Muon(Optimizer):
                     )
 
     def update_parameter(self, group: Group, p: Tensor, grad: Tensor) -> None:
+        if p.array.dtype.kind == "c":
+            raise DTypeError(f"Muon does not support complex parameters, got {p.dtype}")
         state = self.state[p]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = zeros_like(p)

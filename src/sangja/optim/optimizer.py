@@ -334,7 +334,13 @@ def count(state: State) -> int:
 
 def scalar(value: Any) -> float:
     """A setting, which may be a tensor of one element, as a number."""
-    return value.item() if isinstance(value, Tensor) else value  # type: ignore[attr-defined, no-any-return]
+    if not isinstance(value, Tensor):
+        return value  # type: ignore[no-any-return]
+    if value.array.size != 1:
+        raise ArgumentError(
+            f"Tensor lr must be 1-element: a setting is one number, got shape {list(value.shape)}"
+        )
+    return value.array.item()  # type: ignore[no-any-return]
 
 
 def check(valid: bool, name: str, value: Any) -> None:
