@@ -1,6 +1,8 @@
 """The rest of `lincoln`: the book's chapters 4 to 6, held against finite differences and formulas,
 also where its own gradients fail."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -271,6 +273,18 @@ def test_dropout_in_layers():
     assert not np.array_equal(first, second)
     first, second = (network.forward(x, inference=True) for _ in range(2))
     assert np.array_equal(first, second)
+
+
+def test_a_network_can_be_copied():
+    """As the book's trainer does, and its reader may."""
+    layers = [Conv2D(2, 3, dropout=0.5, flatten=True), Dense(3, dropout=0.5)]
+    network = NeuralNetwork(layers, SoftmaxCrossEntropy(), seed=None)
+    x, t = numbers(2, 1, 4, 4), one_hot([0, 2], 3)
+    network.train_batch(x, t)
+    other = copy.deepcopy(network)
+    assert other.forward_loss(x, t, inference=True) == network.forward_loss(x, t, inference=True)
+    assert other.layers[0].params[0] is not network.layers[0].params[0]
+    assert other.layers[0].params[0] is other.layers[0].operations[0].param
 
 
 def test_a_block_of_layers():

@@ -22,10 +22,10 @@ class Dropout(Operation):
     """z = x · mask, where each element of the mask is 1 with probability `keep_prob`, else 0; at
     inference z = x · keep_prob.
 
-    Masks come from NumPy's own stream, or from `random`. Source: Srivastava et al., 2014.
+    Masks come from `random`, by default NumPy's own stream. Source: Srivastava et al., 2014.
     """
 
-    def __init__(self, keep_prob: float = 0.8, random: Any = np.random) -> None:
+    def __init__(self, keep_prob: float = 0.8, random: np.random.RandomState | None = None) -> None:
         super().__init__()
         if not 0 <= keep_prob <= 1:
             raise ArgumentError(f"Dropout: keep_prob must lie between 0 and 1, got {keep_prob}")
@@ -33,9 +33,11 @@ class Dropout(Operation):
         self.random = random
 
     def _output(self) -> ndarray:
-        self.mask = self.keep_prob
+        self.mask: Any = self.keep_prob
         if not self.inference:
-            self.mask = self.random.binomial(1, self.keep_prob, size=self.input_.shape)
+            self.mask = (self.random or np.random).binomial(
+                1, self.keep_prob, size=self.input_.shape
+            )
         return evaluate(Multiply, self.input_, self.mask)
 
     def _input_grad(self, output_grad: ndarray) -> ndarray:

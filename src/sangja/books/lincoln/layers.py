@@ -11,7 +11,6 @@ Seed 002, from «Layer에 관해서다»; the book's chapters 3 to 5. What diffe
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -35,7 +34,7 @@ class Layer(Turns):
     """
 
     seed: int | None = None
-    random: Any = None  # the stream of the trainer, if there is one
+    random: np.random.RandomState | None = None  # the stream of the trainer, if there is one
 
     def __init__(self, neurons: int) -> None:
         self.neurons = neurons
@@ -47,13 +46,11 @@ class Layer(Turns):
     def _setup_layer(self, input_: ndarray) -> None:
         raise ForwardMissingError(f"{type(self).__name__} must define _setup_layer(self, input_)")
 
-    def _stream(self, reseed: bool) -> Any:
+    def _stream(self, reseed: bool) -> np.random.RandomState | None:
         """Where the layer's weights come from: begun anew from `seed` (as the book does in every
-        dense layer), or what is left of the trainer's stream, or without a seed NumPy's own."""
-        if self.random is None and self.seed is None:
-            return np.random
+        dense layer), or what is left of the trainer's stream; without either NumPy's own (None)."""
         if self.random is None:
-            return np.random.RandomState(self.seed)
+            return None if self.seed is None else np.random.RandomState(self.seed)
         if reseed and self.seed is not None:
             self.random.seed(self.seed)
         return self.random
@@ -120,8 +117,8 @@ class Dense(Layer):
         random = self._stream(reseed=True)
         num_in = input_.shape[1]
         scale = weight_scale(self.weight_init, num_in, self.neurons)
-        weight = random.normal(loc=0, scale=scale, size=(num_in, self.neurons))
-        bias = random.normal(loc=0, scale=scale, size=(1, self.neurons))
+        weight = (random or np.random).normal(loc=0, scale=scale, size=(num_in, self.neurons))
+        bias = (random or np.random).normal(loc=0, scale=scale, size=(1, self.neurons))
         self.operations = [WeightMultiply(weight), BiasAdd(bias), copy.copy(self.activation)]
         if self.dropout < 1.0:
             self.operations.append(Dropout(self.dropout, random))
@@ -164,7 +161,7 @@ class Conv2D(Layer):
         in_channels = input_.shape[1]
         scale = weight_scale(self.weight_init, in_channels, self.out_channels)
         size = (in_channels, self.out_channels, self.param_size, self.param_size)
-        weight = random.normal(loc=0, scale=scale, size=size)
+        weight = (random or np.random).normal(loc=0, scale=scale, size=size)
         self.operations = [Conv2D_Op(weight), copy.copy(self.activation)]
         if self.flatten:
             self.operations.append(Flatten())
