@@ -210,12 +210,9 @@ class RNN(Layer):
         self.h = None
 
     def forward(self, x: Any) -> Variable:
-        if self.h is None:
-            h_new = F.tanh(self.x2h(x))
-        else:
-            h_new = F.tanh(self.x2h(x) + self.h2h(self.h))
-        self.h = h_new
-        return h_new
+        z = self.x2h(x)
+        self.h = F.tanh(z if self.h is None else z + self.h2h(self.h))
+        return self.h
 
 
 class LSTM(Layer):
