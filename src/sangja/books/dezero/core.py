@@ -136,7 +136,7 @@ def pow(x: Any, c: float) -> Variable:
     return Pow(c)(x)
 
 
-OF_UFUNC = {
+OF_UFUNC: dict[Any, Any] = {
     np.add: add,
     np.subtract: sub,
     np.multiply: mul,

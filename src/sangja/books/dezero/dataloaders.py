@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class DataLoader:
         self.iteration += 1
         return self.batch(self.index[i * n : (i + 1) * n])
 
-    def batch(self, indices: Sequence[int]) -> tuple[Any, Any]:
+    def batch(self, indices: Iterable[int]) -> tuple[Any, Any]:
         """The examples of these numbers, as two arrays."""
         xp = cuda.cupy if self.gpu else np
         examples = [self.dataset[i] for i in indices]

@@ -117,7 +117,8 @@ class Conv2d(Operation):
 
     def compute(self, x: Any, W: Any, b: Any = None) -> Tensor:
         x, W, *rest = alike(x, W, *([] if b is None else [b]))
-        return conv.conv2d(x, W, *rest, stride=self.stride, padding=self.pad)
+        bias = rest[0] if rest else None
+        return conv.conv2d(x, W, bias, stride=self.stride, padding=self.pad)
 
 
 class Deconv2d(Operation):
@@ -243,6 +244,7 @@ class Pooling2DGrad(Operation):
         x.requires_grad = True
         with enable_grad():
             (gx,) = grad(self.mpool.compute(x), x, gy, True, recorded)
+        assert gx is not None  # the pooling depends on its input
         return gx
 
 

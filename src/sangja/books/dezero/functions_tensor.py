@@ -9,7 +9,8 @@ import numpy as np
 from sangja.books.dezero import utils
 from sangja.books.dezero.core import Function, Operation, Variable, as_variable
 from sangja.core.errors import ArgumentTypeError
-from sangja.engine import Tensor, structure
+from sangja.engine import Tensor, apply, structure
+from sangja.engine.structure import Cast
 from sangja.ops import (
     activation,
     comparison,
@@ -28,7 +29,7 @@ Shape = tuple[int, ...]
 def alike(*tensors: Any) -> list[Tensor]:
     """Tensors brought to the widest of their dtypes, as NumPy does."""
     dtype = np.result_type(*(t.array.dtype for t in tensors))
-    return [t if t.array.dtype == dtype else t.to(str(dtype)) for t in tensors]
+    return [t if t.array.dtype == dtype else apply(Cast, t, dtype=dtype) for t in tensors]
 
 
 # -- elementary functions (steps 27, 33–36) ---------------------------------------------------

@@ -210,10 +210,8 @@ class RNN(Layer):
         self.h = None
 
     def forward(self, x: Any) -> Variable:
-        total = self.x2h(x)
-        if self.h is not None:
-            total = total + self.h2h(self.h)
-        self.h = F.tanh(total)
+        z = self.x2h(x)
+        self.h = F.tanh(z if self.h is None else z + self.h2h(self.h))
         return self.h
 
 

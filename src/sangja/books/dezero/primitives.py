@@ -42,7 +42,7 @@ class Real(Primitive):
 class Whole(Primitive):
     """z = x as integers: the result of an operation on integers that stays in them"""
 
-    def forward(xp, x, *, dtype):
+    def forward(xp: Any, x: Any, *, dtype: Any) -> Any:  # type: ignore[misc]
         return xp.rint(x).astype(dtype)
 
     def dx(g):

@@ -21,8 +21,7 @@ from sangja.engine import structure
 
 
 def _dot_var(v: Variable, verbose: bool = False) -> str:
-    """A Variable as a node of Graphviz: orange, with its name and, if `verbose`, shape and
-    dtype."""
+    """A Variable as a node of Graphviz: orange, with its name, and shape and dtype if `verbose`."""
     parts = [] if v.name is None else [v.name]
     if verbose and v.data is not None:
         parts.append(f"{v.shape} {v.dtype}")
@@ -106,8 +105,8 @@ def logsumexp(x: Any, axis: int = 1) -> Any:
 def max_backward_shape(x: Any, axis: Any) -> list[int]:
     """The shape of the maximum along `axis` with that axis kept."""
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = {a % x.ndim for a in axes}
-    return [1 if i in axes else n for i, n in enumerate(x.shape)]
+    gone = {a % x.ndim for a in axes}
+    return [1 if i in gone else n for i, n in enumerate(x.shape)]
 
 
 # -- gradient checking ------------------------------------------------------------------------

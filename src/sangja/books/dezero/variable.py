@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -96,7 +96,7 @@ class Variable:
             self.tensor = watched(wrap(value))
             set_owner(self.tensor, self)
         else:
-            self.tensor.array = value
+            self.tensor.array = value  # type: ignore[assignment]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -111,7 +111,7 @@ class Variable:
         return self.data.size
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> Any:
         return self.data.dtype
 
     def __len__(self) -> int:
@@ -141,7 +141,7 @@ class Variable:
     @property
     def node(self) -> Node | None:
         """The engine's node of the operation that made this Variable."""
-        return self._past if self.tensor is None else self.tensor._node
+        return self._past if self.tensor is None else self.tensor.grad_fn
 
     @property
     def creator(self) -> Any:
@@ -217,21 +217,44 @@ class Variable:
         node, seed = self.node, self.tensor._grad
         if node is None or seed is None:
             return
-        between = [x for x in ancestors(self) if x.node and x.tensor] if retain_grad else []
+        between = [x.tensor for x in ancestors(self) if x.tensor is not None] if retain_grad else []
         for x in between:
-            retain(x.tensor)
+            retain(x)
         try:
             start = seed if create_graph else seed.array
             found = run_guarded([node], [start], True, create_graph, None)
         finally:
             for x in between:
-                extra_of(x.node).retain = None
+                release(x)
         for edge, d in found.items():
             tensor = retained_by(edge) if isinstance(edge, Node) else edge
             if tensor is not None and d is not None:
                 deposit(tensor, d, integers=seed.array.dtype.kind in "iu")
         if not retain_grad:
             self.grad = None
+
+    if TYPE_CHECKING:  # what `setup_variable` and `setup_methods` add
+
+        def __add__(self, other: Any) -> Variable: ...
+        def __radd__(self, other: Any) -> Variable: ...
+        def __sub__(self, other: Any) -> Variable: ...
+        def __rsub__(self, other: Any) -> Variable: ...
+        def __mul__(self, other: Any) -> Variable: ...
+        def __rmul__(self, other: Any) -> Variable: ...
+        def __truediv__(self, other: Any) -> Variable: ...
+        def __rtruediv__(self, other: Any) -> Variable: ...
+        def __pow__(self, c: float) -> Variable: ...
+        def __neg__(self) -> Variable: ...
+        def __getitem__(self, slices: Any) -> Variable: ...
+        def reshape(self, *shape: Any) -> Variable: ...
+        def transpose(self, *axes: Any) -> Variable: ...
+        def sum(self, axis: Any = None, keepdims: bool = False) -> Variable: ...
+        def max(self, axis: Any = None, keepdims: bool = False) -> Variable: ...
+        def min(self, axis: Any = None, keepdims: bool = False) -> Variable: ...
+        def matmul(self, other: Any) -> Variable: ...
+        def dot(self, other: Any) -> Variable: ...
+        @property
+        def T(self) -> Variable: ...
 
 
 Variable.family = Variable
@@ -251,6 +274,12 @@ def deposit(tensor: Tensor, d: Any, integers: bool) -> None:
     if known is not None:
         d = known + d if d._node is not None else wrap(known.array + d.array)
     tensor._grad = d
+
+
+def release(tensor: Tensor) -> None:
+    """No further backward leaves a gradient in a tensor that is not a leaf."""
+    if tensor._node is not None:
+        extra_of(tensor._node).retain = None
 
 
 def ancestors(y: Variable) -> Iterator[Variable]:
@@ -401,7 +430,7 @@ class Recorded(Function):
             if waiting:
                 stack.extend(waiting)
                 continue
-            depths = [depth.get(id(g), g.generation) for g in below]
+            depths = [depth[id(g)] if isinstance(g, Recorded) else g.generation for g in below]
             depth[id(f)] = 1 + max(depths, default=-1)
             stack.pop()
         return depth[id(self)]
