@@ -521,11 +521,10 @@ def test_steps_59_and_60_a_sine_curve(layer):
     losses = []
     for _ in range(12):
         model.reset_state()
-        loss, loss_count, count = 0, 0, 0
+        loss, loss_count = 0, 0
         total = 0.0
-        for x, t in SeqDataLoader(train_set, batch_size=30):
+        for count, (x, t) in enumerate(SeqDataLoader(train_set, batch_size=30), start=1):
             loss = loss + F.mean_squared_error(model(x), t)
-            count += 1
             if count % 17 == 0:
                 model.cleargrads()
                 loss.backward()
