@@ -44,7 +44,7 @@ def watched(tensor: Tensor) -> Tensor:
     return tensor
 
 
-class Variable:
+class Variable(cuda.Box):
     """A box for an array: `data` the array, `grad` the gradient (a Variable), `creator` the
     function that made it, `name` for pictures.
 
