@@ -17,9 +17,15 @@ gpu_enable: bool = cupy is not None
 array_types: tuple[type, ...] = (np.ndarray,) if cupy is None else (np.ndarray, cupy.ndarray)
 
 
+class Box:
+    """Base of `Variable`: what holds an array in `data`."""
+
+    data: Any
+
+
 def array_of(x: Any) -> Any:
-    """The array in a `Variable`; anything else as it is."""
-    return x.data if hasattr(x, "family") else x
+    """The array in a box; anything else as it is."""
+    return x.data if isinstance(x, Box) else x
 
 
 def get_array_module(x: Any) -> Any:

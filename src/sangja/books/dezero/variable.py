@@ -44,7 +44,7 @@ def watched(tensor: Tensor) -> Tensor:
     return tensor
 
 
-class Variable:
+class Variable(cuda.Box):
     """A box for an array: `data` the array, `grad` the gradient (a Variable), `creator` the
     function that made it, `name` for pictures.
 
@@ -223,13 +223,13 @@ class Variable:
         try:
             start = seed if create_graph else seed.array
             found = run_guarded([node], [start], True, create_graph, None)
+            for edge, d in found.items():
+                tensor = retained_by(edge) if isinstance(edge, Node) else edge
+                if tensor is not None and d is not None:
+                    deposit(tensor, d, integers=seed.array.dtype.kind in "iu")
         finally:
             for x in between:
                 release(x)
-        for edge, d in found.items():
-            tensor = retained_by(edge) if isinstance(edge, Node) else edge
-            if tensor is not None and d is not None:
-                deposit(tensor, d, integers=seed.array.dtype.kind in "iu")
         if not retain_grad:
             self.grad = None
 
