@@ -206,7 +206,7 @@ def test_the_order_of_parameters_is_that_of_the_program():
 
 
 def test_a_random_flip_flips():
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     flip = transforms.RandomHorizontalFlip()
     seen = {tuple(flip(np.array([1, 2]))) for _ in range(20)}
     assert seen == {(1, 2), (2, 1)}

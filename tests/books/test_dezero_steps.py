@@ -347,7 +347,7 @@ def test_steps_38_to_41_shapes():
     y.backward()
     assert repr(y) == "variable([11 12 13])"
     assert repr(x1.grad) == "variable([3])"
-    x, w = Variable(np.random.randn(2, 3)), Variable(np.random.randn(3, 4))  # noqa: NPY002
+    x, w = Variable(np.random.randn(2, 3)), Variable(np.random.randn(3, 4))
     y = F.matmul(x, w)
     y.backward()
     assert (x.grad.shape, w.grad.shape) == ((2, 3), (3, 4))
@@ -357,9 +357,9 @@ def test_step_42_linear_regression():
     import dezero.functions as F
     from dezero import Variable
 
-    np.random.seed(0)  # noqa: NPY002
-    x = np.random.rand(100, 1)  # noqa: NPY002
-    y = 5 + 2 * x + np.random.rand(100, 1)  # noqa: NPY002
+    np.random.seed(0)
+    x = np.random.rand(100, 1)
+    y = 5 + 2 * x + np.random.rand(100, 1)
     x, y = Variable(x), Variable(y)
     W, b = Variable(np.zeros((1, 1))), Variable(np.zeros(1))
     for _ in range(100):
@@ -377,11 +377,11 @@ def test_step_43_a_neural_network():
     import dezero.functions as F
     from dezero import Variable
 
-    np.random.seed(0)  # noqa: NPY002
-    x = np.random.rand(100, 1)  # noqa: NPY002
-    y = np.sin(2 * np.pi * x) + np.random.rand(100, 1)  # noqa: NPY002
-    W1, b1 = Variable(0.01 * np.random.randn(1, 10)), Variable(np.zeros(10))  # noqa: NPY002
-    W2, b2 = Variable(0.01 * np.random.randn(10, 1)), Variable(np.zeros(1))  # noqa: NPY002
+    np.random.seed(0)
+    x = np.random.rand(100, 1)
+    y = np.sin(2 * np.pi * x) + np.random.rand(100, 1)
+    W1, b1 = Variable(0.01 * np.random.randn(1, 10)), Variable(np.zeros(10))
+    W2, b2 = Variable(0.01 * np.random.randn(10, 1)), Variable(np.zeros(1))
     losses = []
     for i in range(10000):
         y_pred = F.linear(F.sigmoid(F.linear(x, W1, b1)), W2, b2)
@@ -416,9 +416,9 @@ def test_steps_44_to_46_layers_models_optimizers():
     from dezero import Model, optimizers
     from dezero.models import MLP
 
-    np.random.seed(0)  # noqa: NPY002
-    x = np.random.rand(100, 1)  # noqa: NPY002
-    y = np.sin(2 * np.pi * x) + np.random.rand(100, 1)  # noqa: NPY002
+    np.random.seed(0)
+    x = np.random.rand(100, 1)
+    y = np.sin(2 * np.pi * x) + np.random.rand(100, 1)
 
     class TwoLayerNet(Model):
         def __init__(self, hidden_size, out_size):
@@ -449,7 +449,7 @@ def test_steps_47_to_50_the_spiral():
 
     train_set, test_set = dezero.datasets.Spiral(train=True), dezero.datasets.Spiral(train=False)
     assert (len(train_set), train_set[0][0].shape, train_set[0][0].dtype) == (300, (2,), np.float32)
-    np.random.seed(1)  # noqa: NPY002
+    np.random.seed(1)
     train_loader, test_loader = DataLoader(train_set, 30), DataLoader(test_set, 30, shuffle=False)
     model = MLP((10, 3))
     optimizer = optimizers.SGD(1.0).setup(model)
@@ -497,10 +497,10 @@ def test_steps_55_to_57_convolution():
     from dezero.utils import get_conv_outsize
 
     assert (get_conv_outsize(4, 3, 1, 1), get_conv_outsize(4, 3, 1, 1)) == (4, 4)
-    assert F.im2col(np.random.rand(1, 3, 7, 7), kernel_size=5).shape == (9, 75)  # noqa: NPY002
-    assert F.im2col(np.random.rand(10, 3, 7, 7), kernel_size=(5, 5)).shape == (90, 75)  # noqa: NPY002
-    x = Variable(np.random.randn(1, 5, 15, 15))  # noqa: NPY002
-    w = Variable(np.random.randn(8, 5, 3, 3))  # noqa: NPY002
+    assert F.im2col(np.random.rand(1, 3, 7, 7), kernel_size=5).shape == (9, 75)
+    assert F.im2col(np.random.rand(10, 3, 7, 7), kernel_size=(5, 5)).shape == (90, 75)
+    x = Variable(np.random.randn(1, 5, 15, 15))
+    w = Variable(np.random.randn(8, 5, 3, 3))
     y = F.conv2d_simple(x, w, b=None, stride=1, pad=1)
     y.backward()
     assert (y.shape, x.grad.shape) == ((1, 8, 15, 15), (1, 5, 15, 15))
@@ -514,7 +514,7 @@ def test_steps_59_and_60_a_sine_curve(layer):
     import dezero.layers as L
     from dezero import Model, SeqDataLoader
 
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     train_set = dezero.datasets.SinCurve(train=True)
     assert (train_set[0][0].shape, len(train_set)) == ((1,), 999)
 
