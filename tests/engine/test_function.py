@@ -215,16 +215,3 @@ def test_numerical_diff_gives_the_seeds_values():
     assert composite.item() == 3.2974426293330694
     with pytest.raises(ValueError, match="eps must be positive"):
         numerical_diff(lambda x: x, 1.0, eps=0)
-
-
-def test_the_seeds_graph_prints_as_in_the_seed():
-    """UvA tutorial 2 (the second seed): x, y, and the gradient 2(x + 2)/3."""
-    x = sangja.arange(3, dtype=sangja.float32, requires_grad=True)
-    assert str(x) == "tensor([0., 1., 2.], requires_grad=True)"
-    a = x + 2
-    b = a**2
-    c = b + 3
-    y = c.mean()
-    assert str(y) == "tensor(12.6667, grad_fn=<MeanBackward0>)"
-    y.backward()
-    assert str(x.grad) == "tensor([1.3333, 2.0000, 2.6667])"
