@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from sangja.books.language import text
 from sangja.core.errors import ArgumentTypeError
-from sangja.core.settings import settings
 from sangja.engine import Node, Primitive, Tensor, apply
 from sangja.engine.hooks import extra_of
 from sangja.engine.tensor import NOTHING
@@ -63,9 +63,7 @@ def as_array(x: Any, array_module: Any = np) -> Any:
 
 def unsupported(kind: type) -> str:
     """What `Variable` says to data that is no array."""
-    if settings.language == "ko":
-        return f"{kind}은(는) 지원하지 않습니다."
-    return f"{kind} is not supported"
+    return text(f"{kind} is not supported", f"{kind}은(는) 지원하지 않습니다.")
 
 
 def checked_array(y: Any) -> Any:
