@@ -21,16 +21,12 @@ from sangja.nn import functional as F, init
 from sangja.nn.module import Module
 from sangja.nn.packed import PackedSequence, runs
 from sangja.nn.parameter import Parameter, empty
+from sangja.ops.arrange import flip
 from sangja.ops.join import cat, stack
+from sangja.ops.recurrent import gru_steps, lstm_steps, pieces, rnn_steps
 
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 State = tuple[Any, ...]
-
-
-def pieces(z: Any, n: int) -> list[Any]:
-    """(…, n · hidden) cut into its n gates."""
-    width = z.shape[-1] // n
-    return [z[..., i * width : (i + 1) * width] for i in range(n)]
 
 
 def rnn_tanh(i: Any, h: Any, state: State) -> State:
@@ -200,6 +196,8 @@ class RNNBase(Module):
         if batched and self.batch_first:
             x = x.transpose(0, 1)  # (L, N, in)
         self.check_input(x)
+        if not len(x):
+            raise ShapeError(f"{type(self).__name__}: Expected sequence length to be larger than 0")
         states = self.initial(hx, x.shape[1], x, batched)
         steps = [x.shape[1]] * x.shape[0]
         flat, last = self.run_layers(x.reshape(-1, x.shape[2]), steps, states)
@@ -275,6 +273,8 @@ class RNNBase(Module):
         self, x: Tensor, sizes: list[int], state: State, weights: list[Any], backwards: bool
     ) -> tuple[Any, State]:
         """One layer in one direction. Rows are sorted by length: the first `sizes[t]` live at t."""
+        if len(set(sizes)) == 1 and not self.proj_size:
+            return self.run_steps(x, len(sizes), state, weights, backwards)
         w_ih, w_hh, *rest = weights
         b_ih, b_hh = rest[:2] if self.bias else (None, None)
         step = STEPS[self.mode]
@@ -294,6 +294,31 @@ class RNNBase(Module):
         if backwards:
             outputs.reverse()
         return cat(outputs), whole
+
+    def run_steps(
+        self, x: Tensor, steps: int, state: State, weights: list[Any], backwards: bool
+    ) -> tuple[Any, State]:
+        """`run_layer` where all samples are equally long: the steps are one operation."""
+        w_ih, w_hh, *biases = weights
+        b_ih: Any = biases[0] if biases else None
+        b_hh: Any = biases[1] if biases else None
+        if self.mode != "GRU" and self.bias:
+            b_ih = b_ih + b_hh
+        ahead: Any = F.linear(x, w_ih, b_ih)
+        ahead = ahead.reshape(steps, -1, ahead.shape[-1])  # (steps, N, gates · hidden)
+        if backwards:
+            ahead = flip(ahead, 0)
+        h, *cell = state
+        last: State
+        if self.mode == "LSTM":
+            z, last = lstm_steps(ahead, h, cell[0], w_hh)
+        elif self.mode == "GRU":
+            z, last = gru_steps(ahead, h, w_hh, b_hh)
+        else:
+            z, last = rnn_steps(ahead, h, w_hh, rectified=self.mode == "RNN_RELU")
+        if backwards:
+            z = flip(z, 0)
+        return z.reshape(-1, z.shape[-1]), last  # type: ignore[attr-defined]
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
