@@ -1,17 +1,23 @@
 """Sphinx's settings: the course and the reference, in English and (by catalogues) in Korean."""
 
+import sys
+from pathlib import Path
+
 from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 
 from sangja import __version__
 
+sys.path.insert(0, str(Path(__file__).parent))
+from docstrings import process_docstring
+
 project = "sangja"
 author = "the sangja authors"
 copyright = "the sangja authors, MIT"
 release = version = __version__
 
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 html_math_renderer = "mathml"
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "decisions"]
@@ -23,6 +29,13 @@ nb_execution_timeout = 120
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath"]
 
+autodoc_member_order = "alphabetical"
+autodoc_typehints = "none"  # the docstrings say it in the language of arrays
+
+# The Korean: after a change of a page
+#     sphinx-build -b gettext -D nb_execution_mode=off docs docs/_build/gettext
+#     sphinx-intl update -p docs/_build/gettext -d docs/locale -l ko
+# then translate what is empty or fuzzy; tests/test_path.py says what is missing.
 language = "en"
 locale_dirs = ["locale"]
 gettext_compact = False
@@ -58,4 +71,5 @@ def write_math(self, node) -> None:
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", process_docstring)
     app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))

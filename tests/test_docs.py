@@ -1,5 +1,7 @@
 """The code blocks of the README and the docs run, and print what they say they print."""
 
+import doctest
+import importlib.util
 import re
 from pathlib import Path
 
@@ -36,3 +38,15 @@ def test_both_readmes_have_the_same_blocks():
         b.split("#")[0] for b in fence.findall(korean)
     ]
     assert english.count("\n## ") == korean.count("\n## ")
+
+
+def test_docstrings_become_markup_that_says_the_same():
+    path = ROOT / "docs" / "docstrings.py"
+    spec = importlib.util.spec_from_file_location("docstrings", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert doctest.testmod(module) == (0, 1)
+    text = "Sum.\n\nArgs:\n    x: an array,\n        any shape.\n    dim: `None` or _one_."
+    assert module.to_restructured_text(text) == (
+        "Sum.\n\nArgs:\n\n* x: an array, any shape.\n* dim: ``None`` or \\_one\\_."
+    )

@@ -171,27 +171,28 @@ def chart(
     x: str,
     y: str,
     *,
-    log: bool = False,
+    log: str = "",
     rings: Sequence[Sequence[Point]] = (),
 ) -> Picture:
-    """Lines through points, on linear axes or (`log`) on logarithmic ones; `rings` are faint."""
+    """Lines through points, faint `rings` behind them; `log` names the logarithmic axes: "xy"."""
     width, height, left, right, top, bottom = 500, 310, 58, 12, 34, 44
     points = [p for line in series.values() for p in line]
-    axes = [_axis([p[i] for p in points], log) for i in (0, 1)]
+    logs = ("x" in log, "y" in log)
+    axes = [_axis([p[i] for p in points], logs[i]) for i in (0, 1)]
 
     def place(p: Point) -> Point:
-        u, v = (_share(value, axis, log) for value, axis in zip(p, axes, strict=True))
+        u, v = map(_share, p, axes, logs)
         return left + u * (width - left - right), height - bottom - v * (height - top - bottom)
 
     parts = []
     for tick in axes[0]:
         across = place((tick, axes[1][0]))[0]
         parts.append(f'<path class="grid" d="M{across:.1f} {top}V{height - bottom}"/>')
-        parts.append(_text(_tick(tick, log), across, height - bottom + 17))
+        parts.append(_text(_tick(tick, logs[0]), across, height - bottom + 17))
     for tick in axes[1]:
         up = place((axes[0][0], tick))[1]
         parts.append(f'<path class="grid" d="M{left} {up:.1f}H{width - right}"/>')
-        parts.append(_text(_tick(tick, log), left - 7, up + 4, "end"))
+        parts.append(_text(_tick(tick, logs[1]), left - 7, up + 4, "end"))
     parts.append(_text(x, (left + width - right) / 2, height - 7))
     parts.append(_text(y, left - 7, top - 14, "end"))
     inside = (left, top, width - left - right, height - top - bottom)
