@@ -78,6 +78,7 @@ def fractional_row(dims: int):
             case(x, 2, to, **kwargs),
             case(x, (3, 2, 1)[:dims], output_ratio=(0.5,) * dims, return_indices=True, **kwargs),
             case(x, 3, 1, **kwargs),
+            case(t(0, 3, *x.shape[2:]), 2, 2),
         ],
         errors=[
             raises(ArgumentError, "requires specifying either an output_size or", x, 2),

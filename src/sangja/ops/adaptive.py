@@ -94,7 +94,8 @@ class TakeFlat(Primitive):
 
     def forward(xp, x, position, *, dims):
         lead = x.shape[: x.ndim - dims]
-        z = xp.take_along_axis(x.reshape(*lead, -1), position.reshape(*lead, -1), -1)
+        flat, place = (a.reshape(*lead, math.prod(a.shape[len(lead) :])) for a in (x, position))
+        z = xp.take_along_axis(flat, place, -1)
         return z.reshape(position.shape)
 
     def dx(g, position, x_shape, dims):
@@ -109,7 +110,11 @@ class PutFlat(Primitive):
         count, size = math.prod(lead), math.prod(sizes)
         z = xp.zeros(count * size, x.dtype)
         offset = xp.arange(count)[:, None] * size
-        xp.add.at(z, (position.reshape(count, -1) + offset).reshape(-1), x.reshape(-1))
+        xp.add.at(
+            z,
+            (position.reshape(count, math.prod(position.shape[len(lead) :])) + offset).reshape(-1),
+            x.reshape(-1),
+        )
         return z.reshape(*lead, *sizes)
 
     def dx(g, position, sizes):

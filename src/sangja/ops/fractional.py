@@ -46,8 +46,8 @@ def positions(x: Array, samples: Array, windows: Ints, kernel: Ints) -> Array:
         shape = [planes, *[1] * (2 * dims)]
         shape[1 + d], shape[1 + d + dims] = o, k
         flat = flat * n + place.reshape(shape)
-    flat = flat.reshape(planes, math.prod(windows), -1)  # (planes, windows, kernel)
-    seen = x.reshape(planes, -1)[np.arange(planes)[:, None, None], flat]
+    flat = flat.reshape(planes, math.prod(windows), math.prod(kernel))  # (planes, windows, kernel)
+    seen = x.reshape(planes, math.prod(sizes))[np.arange(planes)[:, None, None], flat]
     best = first_largest(np, seen)[..., None]
     return np.take_along_axis(flat, best, -1).reshape(*x.shape[: x.ndim - dims], *windows)
 
