@@ -177,3 +177,13 @@ def test_rrelu_draws_pytorchs_slopes_in_training():
     e.sum().backward()
     np.testing.assert_allclose(z.detach().numpy(), e.detach().numpy(), rtol=1e-6)
     np.testing.assert_allclose(x.grad.numpy(), a.grad.numpy(), rtol=1e-6)
+
+
+def test_the_gradient_of_a_complex_absolute_value_points_away_from_zero():
+    x = sangja.tensor([3 + 4j, -1 - 1j, 0j], requires_grad=True)
+    sangja.abs(x).sum().backward()
+    expected = np.array([0.6 + 0.8j, -(0.5**0.5) * (1 + 1j), 0])
+    np.testing.assert_allclose(x.grad.numpy(), expected, rtol=1e-6)
+    (g,) = sangja.autograd.grad(sangja.abs(x).sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="is not there for complex numbers"):
+        sangja.abs(g).sum().backward()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core import dtypes
-from sangja.core.errors import ArgumentTypeError, DivisionError, DTypeError
+from sangja.core.errors import ArgumentTypeError, DivisionError, DTypeError, GradientError
 from sangja.engine import Primitive, Tensor, apply, binary, unary, wrap
 from sangja.ops.arguments import as_tensor
 
@@ -330,6 +330,21 @@ class Sign(Primitive):
         return zeros(g)
 
 
+class ComplexSign(Primitive):
+    """z = x / |x| of complex numbers, 0 at 0"""
+
+    grad_name = "SgnBackward0"
+
+    def forward(xp, x):
+        return xp.sign(x)
+
+    def dx(g):
+        raise GradientError(
+            "sign: the derivative of x / |x| is not there for complex numbers; it is asked for by "
+            "a second derivative of abs(), too"
+        )
+
+
 class Zeros(Primitive):
     """z = 0 in the shape of x"""
 
@@ -348,8 +363,10 @@ def absolute(input: Any) -> Tensor:
 
 
 def sign(input: Any) -> Tensor:
-    """z = x / |x|, 0 at 0 (and at nan)."""
-    return unary(Sign, input)
+    """z = x / |x|, 0 at 0 (and at nan). That of complex numbers cannot be differentiated."""
+    array = input.array if isinstance(input, Tensor) else input
+    complex_numbers = isinstance(array, np.ndarray) and array.dtype.kind == "c"
+    return unary(ComplexSign if complex_numbers else Sign, input)
 
 
 # -- mixtures ---------------------------------------------------------------------------------
