@@ -19,14 +19,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """`grad`: record operations; `inference`: results can never be recorded again either.
+    """`grad`: record operations.
 
     `watch` is called after each operation, `check` with each derivative of a backward pass. `outer`
     is the mode to go back to: a linked stack, so that guards hold no state of their own.
     """
 
     grad: bool = True
-    inference: bool = False
     watch: Callable[..., None] | None = None
     check: Callable[..., None] | None = None
     outer: Mode | None = None
@@ -144,24 +143,12 @@ class set_grad_enabled(ModeSwitch):
 
 
 class inference_mode(ModeGuard):
-    """As `no_grad`, and the tensors made inside can never take part in a graph."""
+    """As `no_grad`. Unlike PyTorch's, tensors made inside may be used in a graph later."""
 
     def __init__(self, mode: bool = True) -> None:
-        super().__init__(grad=not mode, inference=bool(mode))
-
-
-class watching(ModeGuard):
-    """Calls `watch(primitive, inputs, static, output)` after each operation inside."""
-
-    def __init__(self, watch: Callable[..., None] | None) -> None:
-        super().__init__(watch=watch)
+        super().__init__(grad=not mode)
 
 
 def is_grad_enabled() -> bool:
     """Whether operations are remembered here and now."""
     return MODE.get().grad
-
-
-def is_inference_mode_enabled() -> bool:
-    """Whether inside `inference_mode`."""
-    return MODE.get().inference

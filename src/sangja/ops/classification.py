@@ -127,10 +127,11 @@ def all_labels(target: Any, classes: int) -> bool:
     return not target.size or bool(np.maximum.reduce(unsigned, axis=None) < classes)
 
 
-def check_labels(name: str, target: Any, classes: int, ignore_index: int) -> None:
-    """Refuse a label that is no class, by value and place, before any work."""
+def check_labels(name: str, target: Any, classes: int, ignore_index: int) -> bool:
+    """Refuse a label that is no class, by value and place, before any work. Returns whether every
+    row counts: none is to be ignored."""
     if all_labels(target, classes):
-        return
+        return ignore_index < 0
     wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -140,10 +141,12 @@ def check_labels(name: str, target: Any, classes: int, ignore_index: int) -> Non
             f"classes, so labels go from 0 to {classes - 1} (or {ignore_index}, which is "
             "ignored). Labels that begin at 1 need target - 1"
         )
+    return False
 
 
 def rows_and_labels(name: str, x: Tensor, target: Tensor, weight: Any, ignore_index: int) -> Any:
-    """(N, C, d₁, …) and labels (N, d₁, …) as rows (N·d₁…, C) and flat labels, checked."""
+    """(N, C, d₁, …) and labels (N, d₁, …) as rows (N·d₁…, C) and flat labels, checked, and whether
+    every row counts."""
     classes = x.shape[1] if x.ndim > 1 else x.shape[0] if x.ndim else 0
     expected = (x.shape[0], *x.shape[2:]) if x.ndim > 1 else ()
     if x.ndim > 1 and target.ndim and len(target) != len(x):
@@ -171,12 +174,12 @@ def rows_and_labels(name: str, x: Tensor, target: Tensor, weight: Any, ignore_in
             f"{name}: expected scalar type {x.dtype} but found {weight.dtype}: the weights and the "
             "input must have the same dtype"
         )
-    check_labels(name, target.array, classes, ignore_index)
+    all_count = check_labels(name, target.array, classes, ignore_index)
     if x.ndim != 2:
         if x.ndim > 2:
             x = permute(x, (0, *range(2, x.ndim), 1))
         x, target = reshape(x, (target.array.size, classes)), reshape(target, (target.array.size,))
-    return x, target
+    return x, target, all_count
 
 
 def cross_entropy(
@@ -213,10 +216,9 @@ def cross_entropy(
                 f"a class ({ignore_index}), and this target is a probability for each"
             )
         return soft_cross_entropy(x, t, w, how, label_smoothing)
-    rows, labels = rows_and_labels("cross_entropy", x, t, w, ignore_index)
+    rows, labels, all_count = rows_and_labels("cross_entropy", x, t, w, ignore_index)
     static = {"ignore_index": ignore_index, "average": how == "mean", "dtype": x.array.dtype}
-    some_ignored = ignore_index >= 0 or not all_labels(labels.array, rows.shape[1])
-    if w is None and not label_smoothing and not some_ignored:
+    if w is None and not label_smoothing and all_count:
         count = labels.array.size  # the usual case: every row counts alike
         scale = (1 / count if count else math.nan) if how == "mean" else 1.0
     else:
@@ -273,7 +275,7 @@ def nll_loss(
     how = reduction_of(reduction, size_average, reduce)
     x, t = as_tensor(input), as_tensor(target, "target")
     w = None if weight is None else as_tensor(weight, "weight")
-    rows, labels = rows_and_labels("nll_loss", x, t, w, ignore_index)
+    rows, labels, _ = rows_and_labels("nll_loss", x, t, w, ignore_index)
     static = {"ignore_index": ignore_index, "average": how == "mean", "dtype": x.array.dtype}
     scale = apply(ClassScale, labels, w, plain=False, **static)
     z = -(apply(PickClass, rows, labels, ignore_index=ignore_index) * scale)
