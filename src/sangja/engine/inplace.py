@@ -56,6 +56,15 @@ class Copy(Primitive):
         return g
 
 
+class OrderedCopy(Copy):
+    """z = x in new memory, the last dimension's elements side by side"""
+
+    grad_name = "CloneBackward0"
+
+    def forward(xp, x):
+        return xp.array(x, order="C")
+
+
 def check_writable(x: Tensor, name: str) -> None:
     """Refuse the writes that PyTorch refuses: into a leaf that requires a gradient, while
     operations are remembered; into memory that several elements share."""
