@@ -243,7 +243,7 @@ from sangja.ops.join import (
     vstack,
 )
 from sangja.ops.layers import bilinear
-from sangja.ops.length import cdist, total_norm as norm
+from sangja.ops.length import cdist, dist, total_norm as norm
 from sangja.ops.linalg import (
     addbmm,
     addmm,
@@ -568,6 +568,7 @@ __all__ = [
     "diagonal_scatter",
     "diff",
     "digamma",
+    "dist",
     "div",
     "divide",
     "dot",
