@@ -15,7 +15,7 @@ from sangja.core.errors import (
 )
 from sangja.core.formatting import array_suffixes, format_array, format_number
 from sangja.core.settings import settings
-from sangja.core.shapes import normalize_dim
+from sangja.core.shapes import normalize_dim, row_major
 from sangja.engine import Tensor, apply, wrap
 from sangja.engine.inplace import Copy
 from sangja.engine.tensor import create, node_of, share, version_of
@@ -56,8 +56,12 @@ def is_complex(input: Tensor) -> bool:
 
 def stride(input: Tensor, dim: int | None = None) -> Any:
     """Steps in memory, counted in elements, along each dimension."""
-    steps = tuple(s // input.array.itemsize for s in input.array.strides)
-    return steps if dim is None else steps[normalize_dim(dim, input.ndim)]
+    array = input.array
+    if not array.size:  # NumPy does not say
+        steps = row_major(array.shape)
+    else:
+        steps = tuple(s // array.itemsize for s in array.strides)
+    return steps if dim is None else steps[normalize_dim(dim, array.ndim)]
 
 
 def is_contiguous(input: Tensor) -> bool:
@@ -203,7 +207,7 @@ def __deepcopy__(input: Tensor, memo: dict[int, Any]) -> Tensor:
         )
     z = create(type(input))
     memo[id(input)] = z
-    for name in ("_node", "_version", "_view", "_hooks"):
+    for name in ("_node", "_counter", "_view", "_hooks"):
         setattr(z, name, None)
     z.array = input.array.copy()
     z._requires_grad = input._requires_grad
@@ -216,7 +220,7 @@ def rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     """A tensor from what `__reduce_ex__` gave: used when processes exchange tensors."""
     z: Tensor = create(kind)
     plain = wrap(array)
-    for name in ("array", "_node", "_grad", "_version", "_view", "_hooks"):
+    for name in ("array", "_node", "_grad", "_counter", "_view", "_hooks"):
         setattr(z, name, getattr(plain, name))
     z._requires_grad = requires_grad
     return z
