@@ -23,7 +23,7 @@ from sangja.core.errors import (
     ShapeError,
 )
 from sangja.engine.apply import remember_pick
-from sangja.engine.mode import MODE, ModeGuard
+from sangja.engine.mode import MODE, ModeGuard, announce
 from sangja.engine.structure import fit
 from sangja.engine.tensor import NOTHING, SEVERAL, Node, Tensor, node_of, wrap
 
@@ -319,6 +319,7 @@ def accumulate(tensor: Tensor, d: Any) -> None:
     """`tensor.grad += d`, in place once there is one (as PyTorch, so that references stay
     valid)."""
     known: Any = tensor._grad
+    announce("accumulate", tensor, known)
     if isinstance(d, Tensor):
         tensor._grad = d if known is None else known + d
     elif known is None:

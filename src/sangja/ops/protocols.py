@@ -18,6 +18,7 @@ from sangja.core.settings import settings
 from sangja.core.shapes import normalize_dim
 from sangja.engine import Tensor, apply, wrap
 from sangja.engine.inplace import Copy
+from sangja.engine.mode import announce
 from sangja.engine.tensor import create, node_of, share, version_of
 from sangja.ops.split import unbind
 
@@ -69,11 +70,13 @@ def item(input: Tensor) -> Any:
     """The one element as a Python number. Raises `DTypeError` if there is not exactly one."""
     if input.array.size != 1:
         raise DTypeError(f"a Tensor with {input.array.size} elements cannot be converted to Scalar")
+    announce("read", input)
     return input.array.item()
 
 
 def tolist(input: Tensor) -> Any:
     """Nested Python lists of Python numbers."""
+    announce("read", input)
     return input.array.tolist()
 
 
@@ -115,6 +118,7 @@ def numpy(input: Tensor, *, force: bool = False) -> Array:
         raise GradientError(
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
         )
+    announce("read", input)
     return version_of(input).lend(input.array)
 
 
@@ -133,6 +137,7 @@ def number(input: Tensor, kind: type) -> Any:
             f"only one element tensors can be converted to Python scalars; this one has shape "
             f"{list(input.array.shape)}"
         )
+    announce("read", input)
     return kind(input.array.item())
 
 
@@ -153,6 +158,7 @@ def __index__(input: Tensor) -> int:
         raise ArgumentTypeError(
             "only integer tensors of a single element can be converted to an index"
         )
+    announce("read", input)
     return int(input.array.item())
 
 
@@ -163,6 +169,7 @@ def __bool__(input: Tensor) -> bool:
             + ("no values" if not input.array.size else "more than one value")
             + " is ambiguous; use .any() or .all()"
         )
+    announce("read", input)
     return bool(input.array.item())
 
 

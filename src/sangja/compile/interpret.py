@@ -1,0 +1,85 @@
+"""The graph run by NumPy, one node after the other: the reference of all kernels, and what runs
+where there is no llvmlite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sangja.compile.graph import Node
+from sangja.compile.views import apply_path, write_path
+from sangja.engine.apply import quiet
+from sangja.ops import conv, embedding, special_kernels
+
+REDUCE = {
+    "sum": np.add, "max": np.maximum, "min": np.minimum, "prod": np.multiply,
+    "any": np.logical_or, "all": np.logical_and,
+}  # fmt: skip
+
+
+def run(nodes: list[Node], given: Callable[[Node], Any]) -> dict[int, Any]:
+    """The values of all nodes by number; `given` gives those of the inputs."""
+    values: dict[int, Any] = {}
+    quiet.run(run_all, nodes, given, values)
+    return values
+
+
+def run_all(nodes: list[Node], given: Callable[[Node], Any], values: dict[int, Any]) -> None:
+    for node in nodes:
+        if node.op == "input":
+            values[node.number] = given(node)
+        else:
+            values[node.number] = evaluate(node, [values[x.number] for x in node.inputs])
+
+
+def evaluate(node: Node, inputs: list[Any]) -> Any:
+    """The value of one node from the values of its inputs."""
+    op, params = node.op, node.params
+    if op == "constant":
+        return node.payload
+    if op == "empty":
+        return np.zeros(node.shape, node.dtype)
+    if node.reduction:
+        return REDUCE[op].reduce(inputs[0], axis=params[0], keepdims=True, dtype=node.dtype)
+    if op == "view":
+        return apply_path(inputs[0], params[0])
+    if op == "put":
+        z = np.array(inputs[0])
+        write_path(z, params[0], inputs[1])
+        return z
+    if op == "host":
+        return node.payload(*inputs)
+    if op == "item":
+        return inputs[0][params[0]]
+    if op in SPECIAL:
+        return SPECIAL[op](node, *inputs)
+    return getattr(np, op)(*inputs)
+
+
+def convolution(node: Node, x: Any, y: Any) -> Any:
+    """One of the three convolutions, by the eager rule."""
+    stride, padding, dilation, groups = node.params
+    static = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    if node.op == "conv":
+        return conv.Convolve.forward(np, x, y, None, windows=node.shape[2:], **static)
+    if node.op == "conv_image":
+        return conv.ConvolveImage.forward(np, x, y, None, sizes=node.shape[2:], **static)
+    return conv.ConvolveWeight.forward(np, x, y, kernel=node.shape[2:], **static)
+
+
+def scatter_add(node: Node, values: Any, at: Any) -> Any:
+    return embedding.EmbeddingTable.forward(np, values, at, rows=node.shape[0], padding_idx=None)
+
+
+SPECIAL: dict[str, Callable[..., Any]] = {
+    "cast": lambda node, x: x.astype(node.dtype),
+    "erf": lambda node, x: special_kernels.erf(x),
+    "matmul": lambda node, x, y: np.matmul(x, y),
+    "conv": convolution,
+    "conv_image": convolution,
+    "conv_weight": convolution,
+    "take": lambda node, table, at: table[at],
+    "scatter_add": scatter_add,
+}
