@@ -1,0 +1,699 @@
+"""Which operations run together: the graph cut into tasks.
+
+Element-wise operations are not placed when they are met but when somebody needs them in memory: a
+reduction, a product, a result. Then they and all they are made of join one `Group`, a set of loops
+over one domain that becomes one kernel. A value that a second group needs is computed there again if
+that is cheap, and stored by the first group if not.
+
+A task may not join what it depends on by way of a third: every task knows all its ancestors, as the
+bits of an integer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sangja.backend.native.steps import COSTLY, supported
+from sangja.compile.graph import Node, apart, users_of
+from sangja.compile.views import Path, Strided, contiguous, write_path
+
+CHEAP = 5  # up to so many operations are done again in another group rather than stored
+MOST_STEPS = 240  # of a kernel: above, LLVM takes too long
+MOST_COVERED = 1 << 24  # elements that are looked at to see whether all are written
+
+
+def short(dtype: Any) -> str:
+    """A dtype as kernels name it: f4, i8, b1."""
+    name = np.dtype(dtype).str[1:]
+    return name
+
+
+@dataclass(eq=False)
+class Buffer:
+    """Memory for one value: `order` are its dimensions from slow to fast. `source` is what it is
+    outside of the program, if it is not in the arena."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    order: tuple[int, ...]
+    source: Any = None
+    offset: int = -1  # in the arena, in bytes
+    writers: list[Task] = field(default_factory=list)
+    readers: list[Task] = field(default_factory=list)
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+    def whole(self) -> Place:
+        return Place(self, Strided(0, self.shape, contiguous(self.shape, self.order)))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value lies: part of a buffer."""
+
+    buffer: Buffer
+    strided: Strided
+
+
+@dataclass(eq=False)
+class Task:
+    """Something to run. `ancestors`: the bits of all tasks that must run before it."""
+
+    number: int
+    ancestors: int = 0
+    nodes: list[Node] = field(default_factory=list)
+    reads: list[Place] = field(default_factory=list)
+    writes: list[Place] = field(default_factory=list)
+
+    @property
+    def bit(self) -> int:
+        return 1 << self.number
+
+
+@dataclass(eq=False)
+class Call(Task):
+    """An operation with a kernel of its own, or a host function."""
+
+    def __repr__(self) -> str:
+        return f"{self.nodes[0].op}"
+
+
+@dataclass(eq=False)
+class Group(Task):
+    """Loops over one domain.
+
+    `order`: the dimensions from slow to fast; `reduced`: those that make up the columns, once a
+    reduction has said so; `maps`: for each value computed its strides over the domain, if it were
+    laid out row by row; `stores`: values to be written, and where; `folds`: the results of
+    reductions over the rows.
+    """
+
+    domain: tuple[int, ...] = ()
+    order: tuple[int, ...] = ()
+    reduced: frozenset[int] | None = None
+    maps: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    stores: list[tuple[Node, Place]] = field(default_factory=list)
+    folds: dict[int, Place] = field(default_factory=dict)
+
+
+class Scheduler:
+    """Cuts a list of nodes into tasks."""
+
+    def __init__(self, nodes: list[Node], wanted: list[Node]) -> None:
+        self.nodes = nodes
+        self.users = users_of(nodes)
+        self.wanted = {n.number for n in wanted}
+        self.tasks: list[Task] = []
+        self.owner: dict[int, Group] = {}
+        self.places: dict[int, Place] = {}
+        for node in nodes:
+            self.visit(node)
+        for node in wanted:
+            self.place(node)
+
+    # -- tasks and their dependencies ----------------------------------------------------------
+
+    def depend(self, task: Task, others: int) -> None:
+        """`task` runs after all of `others` (bits)."""
+        new = others & ~task.ancestors & ~task.bit
+        if not new:
+            return
+        more = new
+        for other in self.tasks:
+            if new & other.bit:
+                more |= other.ancestors
+        task.ancestors |= more
+        for other in self.tasks:
+            if other.ancestors & task.bit:
+                other.ancestors |= more
+
+    def add(self, task: Task) -> Any:
+        self.tasks.append(task)
+        return task
+
+    def read(self, task: Task, place: Place) -> None:
+        """`task` reads a place: after whoever writes its buffer."""
+        if place.buffer not in [r.buffer for r in task.reads] or place not in task.reads:
+            task.reads.append(place)
+        if task not in place.buffer.readers:
+            place.buffer.readers.append(task)
+        bits = 0
+        for writer in place.buffer.writers:
+            if writer is not task:
+                bits |= writer.bit
+        self.depend(task, bits)
+
+    def write(self, task: Task, place: Place) -> None:
+        """`task` writes a place."""
+        task.writes.append(place)
+        place.buffer.writers.append(task)
+
+    # -- nodes ---------------------------------------------------------------------------------
+
+    def visit(self, node: Node) -> None:
+        """Place what is not placed on demand: sources, reductions, calls, writes into memory."""
+        op = node.op
+        if op == "input":
+            self.places[node.number] = Buffer(
+                node.shape, node.dtype, default_order(node.shape), node
+            ).whole()
+        elif op == "constant":
+            if node.size > 1:
+                self.places[node.number] = Buffer(
+                    node.shape, node.dtype, default_order(node.shape), node
+                ).whole()
+        elif op == "empty":
+            pass
+        elif node.reduction and self.can(node):
+            self.visit_reduction(node)
+        elif op == "put":
+            self.visit_put(node)
+        elif op in ("view", "item"):
+            pass
+        elif (node.one_by_one or op == "take") and self.can(node):
+            pass
+        else:
+            self.visit_call(node)
+
+    def can(self, node: Node) -> bool:
+        """Whether loops can compute a node."""
+        dtypes = tuple(short(x.dtype) for x in node.inputs)
+        if node.reduction:
+            return short(node.dtype) in ("f4", "f8", "i8", "i4", "b1", "i2", "i1", "u1")
+        if node.op == "take":
+            return supported("cast", dtypes, short(node.dtype))
+        return supported(node.op, dtypes, short(node.dtype))
+
+    def visit_call(self, node: Node) -> None:
+        """An operation with a kernel of its own."""
+        inputs = [self.place(x) for x in node.inputs]
+        if node.op in ("conv", "conv_image", "conv_weight"):
+            inputs = [
+                self.in_order(p, channels_last(len(p.strided.shape)))
+                if i == 0 or node.op == "conv_weight"
+                else self.in_order(p, default_order(p.strided.shape))
+                for i, p in enumerate(inputs)
+            ]
+        elif node.op in ("host", "scatter_add"):
+            pass
+        task = self.add(Call(len(self.tasks), nodes=[node]))
+        for place in inputs:
+            self.read(task, place)
+        task.reads = inputs
+        if node.op == "host" and node.params:
+            for user in self.users[node.number]:
+                buffer = Buffer(user.shape, user.dtype, default_order(user.shape))
+                self.places[user.number] = buffer.whole()
+                self.write(task, self.places[user.number])
+                task.nodes.append(user)
+            return
+        order = default_order(node.shape)
+        if node.op in ("conv", "conv_image"):
+            order = channels_last(len(node.shape))
+        place = Buffer(node.shape, node.dtype, order).whole()
+        self.places[node.number] = place
+        self.write(task, place)
+
+    def in_order(self, place: Place, order: tuple[int, ...]) -> Place:
+        """The same values without gaps, the dimensions in this order."""
+        wanted = contiguous(place.strided.shape, order)
+        pairs = zip(wanted, place.strided.strides, place.strided.shape, strict=True)
+        if all(a == b or n == 1 for a, b, n in pairs):
+            return place
+        return self.copy(place, order)
+
+    def copy(self, place: Place, order: tuple[int, ...]) -> Place:
+        """A task that copies a place into new memory."""
+        shape = place.strided.shape
+        target = Buffer(shape, place.buffer.dtype, order).whole()
+        group = self.add(Group(len(self.tasks), domain=shape, order=order))
+        node = Node(-1, "copy", (), (place,), shape, np.dtype(place.buffer.dtype))
+        group.nodes.append(node)
+        group.stores.append((node, target))
+        self.read(group, place)
+        self.write(group, target)
+        return target
+
+    # -- values in memory ----------------------------------------------------------------------
+
+    def place(self, node: Node) -> Place:
+        """Where a value lies; it is computed and stored if it was not yet."""
+        known = self.places.get(node.number)
+        if known is not None:
+            return known
+        if node.op == "view":
+            found = self.look(self.place(node.inputs[0]), node.params[0])
+        elif node.op == "empty":
+            found = Buffer(node.shape, node.dtype, self.order_for(node)).whole()
+        elif node.op == "constant":
+            found = Buffer(node.shape, node.dtype, (), node).whole()
+        else:
+            group = self.owner.get(node.number)
+            if group is None:
+                group = self.attach(node, node.shape, None)
+            found = self.store(group, node, None)
+        self.places[node.number] = found
+        return found
+
+    def look(self, place: Place, path: Path) -> Place:
+        """What a path shows of a place; copied where a reshape needs it."""
+        for step in path:
+            shown = place.strided.look((step,))
+            if shown is None:
+                place = self.copy(place, default_order(place.strided.shape))
+                shown = place.strided.look((step,))
+                assert shown is not None
+            place = Place(place.buffer, shown)
+        return place
+
+    def store(self, group: Group, node: Node, place: Place | None) -> Place:
+        """Have a group write one of its values to memory."""
+        if place is None:
+            order = group.order
+            if len(node.shape) != len(group.domain):
+                order = default_order(node.shape)
+            place = Buffer(node.shape, node.dtype, order).whole()
+        group.stores.append((node, place))
+        self.write(group, place)
+        return place
+
+    def order_for(self, node: Node) -> tuple[int, ...]:
+        """How memory without values is laid out: as the first value put there."""
+        for user in self.users[node.number]:
+            if user.op == "put" and len(user.inputs[1].shape) == len(node.shape):
+                place = self.places.get(user.inputs[1].number)
+                owner = self.owner.get(user.inputs[1].number)
+                if place is not None:
+                    return order_of(place.strided)
+                if owner is not None and len(owner.order) == len(node.shape):
+                    return owner.order
+        return default_order(node.shape)
+
+    def visit_put(self, node: Node) -> None:
+        """A value written into part of a memory: in place where nobody needs what was there."""
+        base, value = node.inputs
+        path = node.params[0]
+        group = self.owner.get(value.number)
+        if value.number not in self.places and group is None and value.op not in ("view", "empty"):
+            group = self.attach(value, value.shape, None)
+        memory = self.memory_for(node, base, group)
+        shown = memory.strided.look(path)
+        if shown is None:  # a reshape over memory in another order
+            memory = self.copy(memory, default_order(node.shape))
+            shown = memory.strided.look(path)
+        assert shown is not None
+        target = Place(memory.buffer, shown)
+        before = list(memory.buffer.writers)
+        blocked = group is None or any(
+            w is not group and (w.ancestors & group.bit) for w in before
+        )
+        if blocked or (group in before and not self.disjoint(group, memory, node)):
+            source = self.place(value)
+            group = self.add(Group(len(self.tasks), domain=value.shape))
+            group.order = order_of(shown)
+            self.read(group, source)
+            copied = Node(-1, "copy", (), (source,), value.shape, value.dtype)
+            group.nodes.append(copied)
+            group.stores.append((copied, target))
+        else:
+            assert group is not None
+            group.stores.append((value, target))
+        for task in (*before, *memory.buffer.readers):
+            if task is not group:
+                self.depend(group, task.bit)
+        self.write(group, target)
+        self.places[node.number] = memory
+
+    def disjoint(self, group: Group, memory: Place, node: Node) -> bool:
+        """Whether what a group has written to a memory lies apart from where it would write now."""
+        base = node.inputs[0]
+        while base.op == "put":
+            if not apart(base.params[0], node.params[0]):
+                return False
+            base = base.inputs[0]
+        return True
+
+    def memory_for(self, node: Node, base: Node, group: Group | None) -> Place:
+        """The memory that a `put` writes to: that of its base, or a copy."""
+        place = self.places.get(base.number)
+        alone = all(user is node for user in self.users[base.number])
+        fresh = base.op in ("empty", "put") or (base.number in self.owner)
+        if base.op == "view" and base.inputs[0].op == "constant":
+            alone = False
+        if alone and fresh and base.number not in self.wanted:
+            if base.op == "put" or place is None or place.buffer.source is None:
+                return self.place(base)
+        if base.op == "empty":
+            return Buffer(node.shape, node.dtype, self.order_for(base)).whole()
+        order = None
+        owner = group
+        if owner is not None and len(owner.order) == len(node.shape):
+            order = owner.order
+        if self.covered(node):
+            return Buffer(node.shape, node.dtype, order or default_order(node.shape)).whole()
+        return self.copy(self.place(base), order or default_order(node.shape))
+
+    def covered(self, node: Node) -> bool:
+        """Whether this put and those that follow it write all of the memory."""
+        if math.prod(node.shape) > MOST_COVERED:
+            return False
+        left = np.ones(node.shape, bool)
+        while True:
+            write_path(left, node.params[0], False)
+            following = self.users[node.number]
+            if len(following) != 1 or following[0].op != "put" or following[0].inputs[0] is not node:
+                return not left.any()
+            node = following[0]
+
+    # -- groups --------------------------------------------------------------------------------
+
+    def visit_reduction(self, node: Node) -> None:
+        """A reduction: over the columns of a group's rows, or folded over its rows."""
+        x = node.inputs[0]
+        self.attach(node, x.shape, frozenset(d for d in node.params[0] if x.shape[d] != 1))
+
+    def attach(self, root: Node, domain: tuple[int, ...], dims: frozenset[int] | None) -> Group:
+        """Bring a root and the virtual nodes below it into a group over `domain`."""
+        chosen: Closure | None = None
+        for group in self.candidates(root, domain):
+            closure = Closure(self, root, group.domain, group)
+            if self.may_join(group, closure, domain, dims):
+                chosen = closure
+                break
+        if chosen is None:
+            group = self.add(Group(len(self.tasks), domain=domain, order=default_order(domain)))
+            chosen = Closure(self, root, domain, group)
+            group.order = chosen.order()
+        group = chosen.group
+        for number, (node, where) in chosen.members.items():
+            group.maps[number] = where
+            self.owner.setdefault(number, group)
+            group.nodes.append(node)
+        group.nodes.sort(key=lambda n: n.number)
+        for place in chosen.loads:
+            self.read(group, place)
+        if dims is not None:
+            self.set_reduction(group, root, dims)
+        return group
+
+    def candidates(self, root: Node, domain: tuple[int, ...]) -> list[Group]:
+        """Groups that compute inputs of the root or of the virtual nodes below it, the latest
+        first."""
+        found: dict[int, Group] = {}
+        stack, seen = list(root.inputs), set()
+        while stack:
+            n = stack.pop()
+            if n.number in seen:
+                continue
+            seen.add(n.number)
+            owner = self.owner.get(n.number)
+            if owner is not None:
+                found[owner.number] = owner
+            elif n.op == "view" or (
+                n.number not in self.places and (n.one_by_one or n.op == "take")
+            ):
+                stack.extend(n.inputs)
+        return [found[i] for i in sorted(found, reverse=True)][:6]
+
+    def is_row_reduction(self, group: Group, dims: frozenset[int]) -> bool:
+        """Whether the fastest dimension is among those reduced: then rows are summed up; else
+        columns are folded."""
+        fast = [d for d in group.order if group.domain[d] != 1]
+        return not fast or fast[-1] in dims
+
+    def set_reduction(self, group: Group, node: Node, dims: frozenset[int]) -> None:
+        if self.is_row_reduction(group, dims):
+            group.reduced = dims
+            group.maps[node.number] = mapping(node.shape, group.domain)
+            self.owner[node.number] = group
+            return
+        order = group.order if len(group.order) == len(node.shape) else default_order(node.shape)
+        place = Buffer(node.shape, node.dtype, order).whole()
+        group.folds[node.number] = place
+        self.owner.pop(node.number, None)
+        group.maps.pop(node.number, None)
+        self.places[node.number] = place
+        self.write(group, place)
+        if group.reduced is None:
+            group.reduced = frozenset(
+                d for d, n in enumerate(group.domain) if n != 1 and d not in dims
+            )
+
+    def may_join(
+        self, group: Group, closure: Closure, domain: tuple[int, ...], dims: frozenset[int] | None
+    ) -> bool:
+        """Whether the closure can become part of a group: the same loops, and no way around."""
+        if not closure.possible or len(group.nodes) + len(closure.members) > MOST_STEPS:
+            return False
+        if group.domain != domain and (dims is not None or not fits_rows(domain, group)):
+            return False
+        if dims is not None and group.reduced is not None:
+            if self.is_row_reduction(group, dims):
+                if dims != group.reduced:
+                    return False
+            else:
+                solid = frozenset(d for d, n in enumerate(group.domain) if n != 1)
+                if solid - dims != group.reduced:
+                    return False
+        for place in closure.loads:
+            for task in place.buffer.writers:
+                if task is group or task.ancestors & group.bit:
+                    return False
+        return True
+
+
+def fits_rows(domain: tuple[int, ...], group: Group) -> bool:
+    """Whether a domain is that of the rows of a group: of size 1 along its columns."""
+    if len(domain) != len(group.domain) or group.reduced is None:
+        return False
+    return all(
+        a == (1 if d in group.reduced else b)
+        for d, (a, b) in enumerate(zip(domain, group.domain, strict=True))
+    )
+
+
+class Closure:
+    """A root and everything virtual that it is made of, as seen from one group.
+
+    `members`: the nodes that would be computed there, with their strides over the domain;
+    `loads`: what would be read from memory (it is computed and stored by others, if need be).
+    """
+
+    def __init__(
+        self, scheduler: Scheduler, root: Node, domain: tuple[int, ...], group: Group
+    ) -> None:
+        self.scheduler = scheduler
+        self.domain = domain
+        self.group = group
+        self.members: dict[int, tuple[Node, tuple[int, ...]]] = {}
+        self.loads: list[Place] = []
+        self.shown: list[Strided] = []
+        self.possible = True
+        if root.reduction:
+            self.members[root.number] = (root, ())
+            self.follow(root.inputs[0], root.inputs[0].shape, mapping(domain, domain))
+        else:
+            where = over(Strided(0, root.shape, contiguous(root.shape)), domain)
+            if where is None:
+                self.possible = False
+                return
+            self.enter(root, where)
+
+    def enter(self, node: Node, where: tuple[int, ...]) -> None:
+        """Make a virtual node a member."""
+        if node.number in self.members or len(self.members) > MOST_STEPS:
+            return
+        self.members[node.number] = (node, where)
+        for x, path, shape in inputs_of(node):
+            self.follow(x, shape, where, path)
+        if node.op == "take":
+            self.loads.append(self.scheduler.place(node.inputs[0]))
+
+    def follow(
+        self, x: Node, shape: tuple[int, ...], where: tuple[int, ...], path: Path = ()
+    ) -> None:
+        """An input of a member of `shape` that lies at `where`."""
+        s = self.scheduler
+        base, path = (x.inputs[0], (*x.params[0], *path)) if x.op == "view" else (x, path)
+        if base.op == "constant" and base.size == 1:
+            return
+        if base.number not in s.places and (
+            base.one_by_one or base.op == "take" or base.reduction
+        ):
+            at = at_domain(Strided(0, base.shape, contiguous(base.shape)), path, shape, where,
+                           self.domain)  # fmt: skip
+            own = None if at is None else natural(base, at, self.domain)
+            owner = s.owner.get(base.number)
+            if at is not None and at == own:
+                if owner is self.group or base.number in self.members:
+                    return
+                if base.number in self.group.maps:
+                    return
+                if self.takes(base, owner):
+                    self.enter(base, at)
+                    return
+        place = s.look(s.place(base), path)
+        self.loads.append(place)
+        lifted = lift(place.strided, shape, where, self.domain)
+        if lifted is not None and place.buffer.source is None or not self.shown:
+            if lifted is not None:
+                self.shown.append(Strided(0, self.domain, lifted))
+
+    def takes(self, base: Node, owner: Group | None) -> bool:
+        """Whether a node not in memory is computed in this group."""
+        full = base.size == math.prod(self.domain)
+        if base.reduction:
+            return False
+        if owner is not None:  # another group has it: again, if that is cheap
+            return full and cheap(self.scheduler, base)
+        return full or base.size == 1 or self.row_derived(base)
+
+    def row_derived(self, node: Node) -> bool:
+        """Whether a smaller value is made of what this group's reductions leave, so that it can be
+        a value of its rows."""
+        stack, seen = [node], set()
+        while stack:
+            n = stack.pop()
+            if n.number in seen:
+                continue
+            seen.add(n.number)
+            if n.number in self.group.maps:
+                return True
+            if n.number not in self.scheduler.places and n.number not in self.scheduler.owner:
+                stack.extend(n.inputs)
+        return False
+
+    def order(self) -> tuple[int, ...]:
+        """The order of a new group's loops: that of its largest input that the program makes, else
+        of any input."""
+        full = [
+            s
+            for s in self.shown
+            if all(a or n == 1 for a, n in zip(s.strides, self.domain, strict=True))
+        ]
+        return order_of(full[-1]) if full else default_order(self.domain)
+
+
+def inputs_of(node: Node) -> Iterator[tuple[Node, Path, tuple[int, ...]]]:
+    """The inputs that are met element by element, a path to look at them, and the shape that they
+    are broadcast to."""
+    if node.op == "take":
+        at = node.inputs[1]
+        shape = (*at.shape, *[1] * (len(node.shape) - len(at.shape)))
+        yield at, (("reshape", shape),), node.shape
+        return
+    shape = node.inputs[0].shape if node.reduction else node.shape
+    for x in node.inputs:
+        yield x, (), shape
+
+
+def at_domain(
+    strided: Strided, path: Path, shape: tuple[int, ...], where: tuple[int, ...], domain: Any
+) -> tuple[int, ...] | None:
+    """The strides over the domain of a value as an input of a node of `shape` at `where`."""
+    shown = strided.look(path)
+    return None if shown is None else lift(shown, shape, where, domain)
+
+
+def lift(
+    strided: Strided, shape: tuple[int, ...], where: tuple[int, ...], domain: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    """Strides over a node's shape as strides over the domain in which the node lies at `where`."""
+    mine = over(strided, shape)
+    if mine is None:
+        return None
+    solid = [s for s, n in zip(mine, shape, strict=True) if n != 1]
+    places = [d for d, s in enumerate(where) if s]
+    if len(solid) != len(places):
+        return None
+    result = [0] * len(domain)
+    for d, s in zip(places, solid, strict=True):
+        result[d] = s
+    return tuple(result)
+
+
+def natural(node: Node, at: tuple[int, ...], domain: tuple[int, ...]) -> tuple[int, ...]:
+    """What `at` is if a value is met in the order in which it is made, row by row."""
+    kept = tuple(n if s else 1 for n, s in zip(domain, at, strict=True))
+    return mapping(kept, domain) if math.prod(kept) == node.size else ()
+
+
+def cheap(s: Scheduler, node: Node) -> bool:
+    """Whether a value is computed again rather than stored: few cheap operations on few arrays."""
+    count, leaves = 0, set()
+    stack = [node]
+    while stack:
+        n = stack.pop()
+        if n.number in s.places:
+            if n.size > 1:
+                leaves.add(n.number)
+            continue
+        if n.op == "view":
+            base = n.inputs[0]
+            if base.number in s.places or base.op == "constant":
+                leaves.add(base.number)
+                continue
+            stack.append(base)
+            continue
+        if n.op in COSTLY or n.op == "take" or n.reduction or n.op in ("put", "empty"):
+            if n.reduction and n.size < node.size:
+                leaves.add(n.number)
+                continue
+            return False
+        if n.size < node.size:
+            if n.inputs:
+                leaves.add(n.number)
+            continue
+        count += 1
+        if count > CHEAP:
+            return False
+        stack.extend(n.inputs)
+    return len([i for i in leaves]) <= 4
+
+
+def default_order(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(range(len(shape)))
+
+
+def channels_last(ndim: int) -> tuple[int, ...]:
+    """(N, C, …) with the channels as the fastest dimension."""
+    return (0, *range(2, ndim), 1)
+
+
+def order_of(strided: Strided) -> tuple[int, ...]:
+    """The dimensions from slow to fast, by their strides."""
+    size = len(strided.shape)
+    return tuple(sorted(range(size), key=lambda d: (-abs(strided.strides[d]), d)))
+
+
+def mapping(shape: tuple[int, ...], domain: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides over a domain of a value that is laid out row by row and broadcast to it."""
+    found = over(Strided(0, shape, contiguous(shape)), domain)
+    assert found is not None
+    return found
+
+
+def over(strided: Strided, domain: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Strides over a domain to which a place is broadcast."""
+    lead = len(domain) - len(strided.shape)
+    if lead < 0:
+        if any(n != 1 for n in strided.shape[:-lead]):
+            return None
+        strided = Strided(strided.offset, strided.shape[-lead:], strided.strides[-lead:])
+        lead = 0
+    result = [0] * lead
+    for n, s, d in zip(strided.shape, strided.strides, domain[lead:], strict=True):
+        if n not in (d, 1):
+            return None
+        result.append(s if n != 1 else 0)
+    return tuple(result)
+
+
+__all__ = ["Buffer", "Call", "Group", "Place", "Scheduler", "Task"]
