@@ -82,9 +82,7 @@ class NestBuilder:
             if at is not None and at == natural(base, at, domain):
                 return self.compute(base)
         place = self.scheduler.look(self.scheduler.place(base), path)
-        strides = lift(place.strided, shape, where, domain)
-        assert strides is not None, (x, path, shape, where, domain)
-        return self.load(place, strides)
+        return self.load(*self.scheduler.lifted(place, shape, where, domain))
 
     def compute(self, node: Node) -> int:
         """The step of a node of the group."""

@@ -113,6 +113,7 @@ class Scheduler:
         self.tasks: list[Task] = []
         self.owner: dict[int, Group] = {}
         self.places: dict[int, Place] = {}
+        self.copies: dict[Any, Place] = {}
         for node in nodes:
             self.visit(node)
         for node in wanted:
@@ -272,6 +273,21 @@ class Scheduler:
                 assert shown is not None
             place = Place(place.buffer, shown)
         return place
+
+    def lifted(
+        self, place: Place, shape: tuple[int, ...], where: tuple[int, ...], domain: tuple[int, ...]
+    ) -> tuple[Place, tuple[int, ...]]:
+        """A place as an input of a node of `shape`, with strides over the domain; a copy of it
+        where its memory cannot be walked like that."""
+        strides = lift(place.strided, shape, where, domain)
+        if strides is None:
+            key = (id(place.buffer), place.strided)
+            if key not in self.copies:
+                self.copies[key] = self.copy(place, default_order(place.strided.shape))
+            place = self.copies[key]
+            strides = lift(place.strided, shape, where, domain)
+        assert strides is not None, (shape, where, domain)
+        return place, strides
 
     def store(self, group: Group, node: Node, place: Place | None) -> Place:
         """Have a group write one of its values to memory."""
@@ -497,6 +513,9 @@ class Closure:
         self.shown: list[Strided] = []
         self.possible = True
         if root.reduction:
+            if root.inputs[0].shape != domain:
+                self.possible = False
+                return
             self.members[root.number] = (root, ())
             self.follow(root.inputs[0], root.inputs[0].shape, mapping(domain, domain))
         else:
@@ -539,12 +558,10 @@ class Closure:
                 if self.takes(base, owner):
                     self.enter(base, at)
                     return
-        place = s.look(s.place(base), path)
+        place, lifted = s.lifted(s.look(s.place(base), path), shape, where, self.domain)
         self.loads.append(place)
-        lifted = lift(place.strided, shape, where, self.domain)
-        if lifted is not None and place.buffer.source is None or not self.shown:
-            if lifted is not None:
-                self.shown.append(Strided(0, self.domain, lifted))
+        if place.buffer.source is None or not self.shown:
+            self.shown.append(Strided(0, self.domain, lifted))
 
     def takes(self, base: Node, owner: Group | None) -> bool:
         """Whether a node not in memory is computed in this group."""
@@ -609,10 +626,14 @@ def lift(
     mine = over(strided, shape)
     if mine is None:
         return None
-    solid = [s for s, n in zip(mine, shape, strict=True) if n != 1]
     places = [d for d, s in enumerate(where) if s]
-    if len(solid) != len(places):
-        return None
+    kept = tuple(domain[d] for d in places)
+    solid: Any = [s for s, n in zip(mine, shape, strict=True) if n != 1]
+    if tuple(n for n in shape if n != 1) != kept:  # the domain has these dimensions cut otherwise
+        cut = Strided(0, shape, mine).reshape(kept)
+        if cut is None:
+            return None
+        solid = cut.strides
     result = [0] * len(domain)
     for d, s in zip(places, solid, strict=True):
         result[d] = s

@@ -12,6 +12,7 @@ from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
 from sangja.core.settings import settings
 from sangja.core.shapes import Size
+from sangja.engine.mode import announce
 from sangja.engine.operations import Operations
 from sangja.engine.primitive import Plan, Primitive
 from sangja.engine.version import Version
@@ -226,6 +227,7 @@ class Tensor(Operations):
                     f"assigned grad has data of a different type: {value.dtype} "
                     f"for a tensor of {self.dtype}"
                 )
+        announce("zero_grad", self)
         self._grad = value
 
     @grad.deleter

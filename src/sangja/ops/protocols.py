@@ -106,7 +106,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
 
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """Itself if the elements lie in order in memory, else such a copy."""
-    return input if is_contiguous(input) else clone(input)
+    return input if is_contiguous(input) else apply(Copy, input, order="C")
 
 
 def numpy(input: Tensor, *, force: bool = False) -> Array:

@@ -19,7 +19,6 @@ from typing import Any
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import Kernel, compile_kernel
 from sangja.backend.native.matmul import Plan, decode
-from sangja.backend.native.nest import Nest, Operand, Step, build
 from sangja.backend.native.steps import Unsupported
 from sangja.backend.native.tile import Loop, Sums, lanes_of, masks_for, tile_shape
 
@@ -434,16 +433,21 @@ def meeting(phase: int, stride: int, padding: int, dilation: int, taps: int) -> 
 def clear(
     shape: tuple[int, ...], out: tuple[int, ...], channels: int, dtype: str, start: int
 ) -> Kernel:
-    """Zeros where no tap leads."""
-    steps = [Step("const", (), dtype, value=0.0), Step("store", (0,), "", 0)]
-    operand = Operand(dtype, out, (1,))
-    if start:  # an index into the whole, since a pointer can not be moved
-        steps = [
-            Step("const", (), dtype, value=0.0),
-            Step("store", (0,), "", 0),
-        ]
-        raise Unsupported("a stride beyond the window", dtype)
-    return build(Nest(shape, (channels,), (operand,), tuple(steps), min(shape[0], 8)))
+    """Zeros at those pixels where no tap leads."""
+    b = Code()
+    kind, lanes = TYPES[dtype], lanes_of(dtype)
+    batch, rows, pixels = shape
+    first, last = b.share(
+        constant(batch * rows, "i64"), Value("%tid", "i64"), Value("%threads", "i64")
+    )
+    with b.loop(first, last) as line:
+        number, row = decode(b, line, (batch, rows))
+        at = b.add(b.add(b.mul(number, out[0]), b.mul(row, out[1])), start)
+        place = b.element(Value("%p0", "ptr"), kind, at)
+        with b.loop(constant(0, "i64"), constant(pixels, "i64")) as pixel:
+            zero_run(b, b.element(place, kind, b.mul(pixel, out[2])), channels, kind, lanes)
+    b.line("ret void")
+    return compile_kernel("clear", kernel_text("clear", 1, b))
 
 
 # -- the gradient of the weight ---------------------------------------------------------------------
