@@ -14,10 +14,12 @@ from sangja.compile.schedule import Call, Place, over, short
 @dataclass
 class Made:
     """Kernels for a call, in order: each with the places of its operands (None: the workspace)
-    and whether one thread runs it; and the bytes of the workspace."""
+    and whether one thread runs it; and the bytes of the workspace. `packs`: the first kernel does
+    nothing but bring its operand into the workspace, which others may use as well."""
 
     stages: list[tuple[Any, list[Place | None], bool]] = field(default_factory=list)
     workspace: int = 0
+    packs: bool = False
 
 
 def kernels_for(call: Call) -> Made | None:
@@ -64,7 +66,9 @@ def product(call: Call) -> Made:
     gemm = matmul.Gemm(
         tuple(batch), m, n, a.strided.shape[-1], tuple(sa), tuple(sb), tuple(sc), short(node.dtype)
     )
-    return made(matmul.plan(gemm), {"a": a, "b": b, "c": c})
+    found = made(matmul.plan(gemm), {"a": a, "b": b, "c": c})
+    found.packs = len(found.stages) == 2
+    return found
 
 
 def convolve(call: Call) -> Made:

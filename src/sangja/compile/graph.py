@@ -181,6 +181,9 @@ class Graph:
             base, value = x.inputs
             if x.params[0] == path:
                 return value
+            inner = within(x.params[0], path)
+            if inner is not None:
+                return self.view(value, inner)
             if not apart(x.params[0], path):
                 break
             x = base
@@ -279,6 +282,28 @@ def apart(first: Path, second: Path) -> bool:
         if common and (a[0] - b[0]) % common:
             return True
     return False
+
+
+def within(outer: Path, path: Path) -> Path | None:
+    """The path that shows of a part, seen along `outer`, what `path` shows of the whole; None if
+    it shows more than that part."""
+    if len(outer) != 1 or not path or outer[0][0] != "index" or path[0][0] != "index":
+        return None
+    entries: list[Any] = []
+    for a, b in zip(outer[0][1], path[0][1], strict=True):
+        if isinstance(a, int):
+            if b != a:
+                return None
+            continue
+        start, step, count = a
+        first, stride, n = (b, 1, 1) if isinstance(b, int) else b
+        k, rest = divmod(first - start, step)
+        hop, odd = divmod(stride, step) if n > 1 else (1, 0)
+        last = k + (n - 1) * hop
+        if rest or odd or not (0 <= k < count and 0 <= last < count):
+            return None
+        entries.append(k if isinstance(b, int) else (k, hop, n))
+    return (("index", tuple(entries)), *path[1:])
 
 
 def simplified(

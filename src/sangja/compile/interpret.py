@@ -19,6 +19,33 @@ REDUCE = {
 }  # fmt: skip
 
 
+Values = dict[int, Any]
+Write = tuple[Any, Node]  # where a new value belongs, and its node
+
+
+class Interpreted:
+    """A graph that NumPy runs.
+
+    `nodes`: the graph in order; `wanted`: the values to be returned; `writes`: values that belong
+    into arrays outside (a program may compute them there itself: then they are not returned).
+    """
+
+    def __init__(self, nodes: list[Node], wanted: list[Node], writes: list[Write]) -> None:
+        self.nodes = nodes
+        self.inputs = [node for node in nodes if node.op == "input"]
+        self.wanted = [*wanted, *[node for _, node in writes]]
+
+    def execute(self, given: list[Any]) -> Values:
+        """The wanted values by number, from those of the inputs in order."""
+        arrays = {n.number: np.asarray(x) for n, x in zip(self.inputs, given, strict=True)}
+        values = run(self.nodes, lambda node: arrays[node.number])
+        return {node.number: np.array(values[node.number]) for node in self.wanted}
+
+    def report(self) -> list[str]:
+        """What `explain` says of it."""
+        return [f"{len(self.nodes)} operations, one after the other by NumPy"]
+
+
 def run(nodes: list[Node], given: Callable[[Node], Any]) -> dict[int, Any]:
     """The values of all nodes by number; `given` gives those of the inputs."""
     values: dict[int, Any] = {}

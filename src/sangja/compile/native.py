@@ -12,10 +12,10 @@ from sangja.backend.native.nest import Nest, Operand, Step, build
 from sangja.backend.native.team import Command, Program, get_num_threads
 from sangja.compile import calls, interpret
 from sangja.compile.graph import Node
-from sangja.compile.kernels import SERIAL, NestBuilder, is_small
+from sangja.compile.kernels import NestBuilder, is_small
 from sangja.compile.memory import Arena, plan
-from sangja.compile.record import Recording
-from sangja.compile.replay import Replay, Values
+from sangja.compile.report import explain
+from sangja.compile.interpret import Values, Write
 from sangja.compile.schedule import (
     Buffer,
     Call,
@@ -27,7 +27,6 @@ from sangja.compile.schedule import (
     short,
 )
 from sangja.compile.symbolic import Setting
-from sangja.compile.views import contiguous
 from sangja.engine.apply import quiet
 
 Pointer = tuple[Buffer, int]  # and an offset in bytes
@@ -47,19 +46,23 @@ class Part:
         self.task = task
         self.commands: list[tuple[Any, list[Pointer], bool]] = []
         self.host: Callable[[], None] | None = None
-        self.scratch: list[Buffer] = []
 
 
-class NativeReplay(Replay):
-    """A replay whose graph is a program of kernels."""
+class NativeProgram:
+    """A graph as a program of kernels: as `interpret.Interpreted`, which says what the arguments
+    are."""
 
-    def __init__(self, recording: Recording) -> None:
-        super().__init__(recording)
-        self.scheduler = Scheduler(self.nodes, self.wanted)
+    def __init__(self, nodes: list[Node], wanted: list[Node], writes: list[Write]) -> None:
+        self.nodes = nodes
+        self.inputs = [node for node in nodes if node.op == "input"]
+        self.writes = writes
+        self.scheduler = Scheduler(nodes, [*wanted, *[node for _, node in writes]])
         self.copied = self.retarget_writes()
+        self.wanted = list(dict.fromkeys([*wanted, *[node for _, node in self.copied]]))
         self.own: dict[int, Buffer] = {}
         self.claim_outputs()
         self.tasks = in_order(self.scheduler.tasks)
+        self.packed: dict[Any, Buffer] = {}  # what was packed for a product, for the next ones
         self.parts = [self.part(task) for task in self.tasks]
         self.arena: Arena = plan(self.parts, self.scheduler, self.kept())
         self.settings = np.zeros(max(len(self.inputs), 1))
@@ -69,6 +72,7 @@ class NativeReplay(Replay):
         self.outside: dict[int, list[tuple[int, int]]] = {}  # buffer: its slots, with offsets
         self.held: dict[int, Any] = {}
         self.segments = self.assemble()
+        self.ready = False  # whether it has run, and all its pointers lead somewhere
         self.input_buffers = [root(self.scheduler.places[n.number].buffer) for n in self.inputs]
 
     # -- where results go ----------------------------------------------------------------------
@@ -152,7 +156,6 @@ class NativeReplay(Replay):
                 node, place = folded[i]
                 count = math.prod(buffer.shape)
                 scratch = Scratch(count * nest.blocks * size).buffer
-                part.scratch.append(scratch)
                 pointers.append((scratch, 0))
                 finish.append(
                     (fold_blocks(node, count, nest.blocks), [(scratch, 0), (buffer, 0)])
@@ -172,9 +175,17 @@ class NativeReplay(Replay):
             part.host = self.host_function(call)
             return part
         workspace = Scratch(made.workspace).buffer if made.workspace else None
-        if workspace is not None:
-            part.scratch.append(workspace)
-        for kernel, places, serial in made.stages:
+        stages = made.stages
+        if made.packs and workspace is not None:
+            kernel, (source, _), _ = stages[0]
+            assert source is not None
+            key = (kernel.address, id(root(source.buffer)), source.strided.offset)
+            known = self.packed.get(key)
+            if known is not None and steady(source.buffer):
+                workspace, stages = known, stages[1:]
+            else:
+                self.packed[key] = workspace
+        for kernel, places, serial in stages:
             pointers = []
             for place in places:
                 if place is None:
@@ -271,7 +282,27 @@ class NativeReplay(Replay):
                 if segment.__class__ is Program:
                     segment.set_pointer(slot, address + offset)
 
+    def report(self) -> list[str]:
+        """What `explain` says of it."""
+        return explain(self)
+
     # -- a call --------------------------------------------------------------------------------
+
+    def address_of(self, pointer: Pointer) -> int:
+        """Where a pointer leads now."""
+        buffer = root(pointer[0])
+        if buffer.source is None:
+            return self.arena.address(buffer) + pointer[1]
+        return int(self.held[id(buffer)].ctypes.data) + pointer[1]
+
+    def written_arrays(self) -> list[Any]:
+        """The arrays outside of the program that it writes to."""
+        buffers = {id(root(p.buffer)): root(p.buffer) for t in self.tasks for p in t.writes}
+        return [
+            self.held[key]
+            for key, buffer in buffers.items()
+            if buffer.source is not None and key in self.held
+        ]
 
     def execute(self, given: list[Any]) -> Values:
         for i, (node, buffer, value) in enumerate(
@@ -291,24 +322,14 @@ class NativeReplay(Replay):
                 segment.run(threads)
             else:
                 segment()
+        self.ready = True
         values: Values = {}
-        done = {id(node) for node in self.own_nodes()}
-        written = {id(w[1]) for w in self.writes} - {id(w[1]) for w in self.copied}
         for node in self.wanted:
-            if id(node) in done:
+            if node.number in self.own:
                 values[node.number] = self.held[id(self.own[node.number])]
-            elif id(node) in written and node not in self.results_and_grads():
-                values[node.number] = None  # already where it belongs
             else:
                 values[node.number] = self.array(self.scheduler.places[node.number]).copy()
         return values
-
-    def own_nodes(self) -> list[Node]:
-        return [n for n in self.wanted if n.number in self.own]
-
-    def results_and_grads(self) -> list[Node]:
-        grads = [n for _, n in self.recording.grads if n is not None]
-        return [*self.recording.results, *grads]
 
     def setting_view(self, i: int) -> Any:
         """The array of one setting, always the same object."""
@@ -316,6 +337,11 @@ class NativeReplay(Replay):
         if key not in self.held:  # type: ignore[comparison-overlap]
             self.held[key] = self.settings[i : i + 1]  # type: ignore[index]
         return self.held[key]  # type: ignore[index]
+
+
+def steady(buffer: Buffer) -> bool:
+    """Whether a buffer keeps its value from its only writer to its last reader."""
+    return buffer.source is not None or len(buffer.writers) <= 1
 
 
 def root(buffer: Buffer) -> Buffer:
@@ -362,4 +388,3 @@ def fold_blocks(node: Node, count: int, blocks: int) -> Nest:
     )
 
 
-__all__ = ["SERIAL", "NativeReplay", "contiguous"]

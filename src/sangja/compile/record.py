@@ -21,8 +21,9 @@ from sangja.compile.graph import Graph, Node
 from sangja.compile.lowerings import DRAWS, LOWERINGS
 from sangja.compile.symbolic import Cell, Namespace, Setting, Symbol, Untraceable
 from sangja.core.settings import settings as defaults
-from sangja.engine import Primitive, Tensor
-from sangja.engine.apply import array_of, plain_numbers, promote, quiet
+from sangja.engine import Primitive, Tensor, wrap
+from sangja.engine.apply import array_of, plain_numbers, promote
+from sangja.engine.backward import grad
 
 PACKAGE = __file__.rsplit("compile", 1)[0]
 
@@ -59,6 +60,13 @@ class Drawn:
 
 
 @dataclass(eq=False)
+class Seed:
+    """The gradient that arrives at result number `place`."""
+
+    place: int
+
+
+@dataclass(eq=False)
 class Update:
     """One `update(rule, written, read, **settings)` of an optimizer, with its latest settings."""
 
@@ -81,6 +89,8 @@ class Recording:
     no_grads: list[Tensor] = field(default_factory=list)  # leaves that must have no .grad before
     actions: list[tuple[str, Any]] = field(default_factory=list)  # of the host, in order
     modules: dict[int, Any] = field(default_factory=dict)
+    needs: list[bool] = field(default_factory=list)  # which results are differentiated outside
+    derivatives: list[tuple[Any, Node | None]] = field(default_factory=list)  # of the leaves
     opaque: dict[str, str] = field(default_factory=dict)  # operation: why it has no lowering
 
 
@@ -89,6 +99,7 @@ class Recorder:
 
     def __init__(self, arguments: list[Tensor]) -> None:
         self.graph = Graph()
+        self.arguments = arguments
         self.namespace = Namespace(self.graph)
         self.recording = Recording(self.graph)
         self.symbols: dict[Any, Symbol] = {}
@@ -311,6 +322,29 @@ class Recorder:
 
     # -- the end -------------------------------------------------------------------------------
 
+    def differentiate(self, results: list[Tensor]) -> None:
+        """Record the way back as well, from gradients of the results to all leaves."""
+        recording = self.recording
+        recording.needs = [z.requires_grad for z in results]
+        outputs = [z for z in results if z.requires_grad]
+        seeds = []
+        for place, z in enumerate(results):
+            if z.requires_grad:
+                seed = wrap(np.ones_like(z.array))
+                self.adopt(seed.array, Seed(place))
+                seeds.append(seed)
+        sources = [
+            (source, source.tensor if isinstance(source, Box) else self.arguments[source.place])
+            for source, _, _ in self.outside
+            if isinstance(source, (Box, Argument))
+        ]
+        leaves = [(s, t) for s, t in sources if t._requires_grad]
+        grads = grad(outputs, [t for _, t in leaves], seeds, retain_graph=True, allow_unused=True)
+        recording.derivatives = [
+            (source, None if d is None else self.symbol(d).node)
+            for (source, _), d in zip(leaves, grads, strict=True)
+        ]
+
     def finish(self, results: list[Tensor]) -> Recording:
         """Close the recording: what the call returned, what it left in tensors and gradients."""
         recording = self.recording
@@ -357,7 +391,7 @@ def host_call(primitive: Any, operands: list[Any], static: dict[str, Any]) -> Ca
     def call(*arrays: Any) -> Any:
         given = iter(arrays)
         values = [next(given) if isinstance(x, Symbol) else x for x in operands]
-        return quiet.run(primitive.forward, np, *values, **static)
+        return primitive.forward(np, *values, **static)
 
     call.__name__ = primitive.__name__
     return call
@@ -369,7 +403,7 @@ def host_update(update: Update) -> Callable[..., Any]:
     def call(*arrays: Any) -> Any:
         count = len(update.written)
         written = [np.array(a) for a in arrays[:count]]
-        quiet.run(update.rule, *written, *arrays[count:], **update.settings)
+        update.rule(*written, *arrays[count:], **update.settings)
         return tuple(written)
 
     call.__name__ = update.rule.__name__

@@ -14,14 +14,15 @@ import numpy as np
 
 from sangja.compile import interpret
 from sangja.compile.graph import Node, reachable
-from sangja.compile.record import Argument, Box, Drawn, Gradient, Recording, Update, user_line
+from sangja.compile.interpret import Values, Write
+from sangja.compile.record import Argument, Box, Drawn, Recording, Update
 from sangja.compile.symbolic import Setting
 from sangja.core.errors import OutOfRangeError, RecordingError
 from sangja.engine import Tensor, wrap
 from sangja.engine.apply import quiet
 from sangja.engine.mode import ModeGuard
 
-Values = dict[int, Any]
+MakeProgram = Callable[[list[Node], list[Node], list[Write]], Any]
 
 
 class Changed(Exception):
@@ -29,18 +30,17 @@ class Changed(Exception):
 
 
 class Replay:
-    """One recording and how to run it again. `execute` gives the values of `wanted`: a subclass
-    that has kernels overrides it."""
+    """One recording and how to run it again; `make` makes a program of a graph."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, make: MakeProgram) -> None:
         self.recording = recording
         self.writes = recording.writes
-        self.wanted = [
+        wanted = [
             *recording.results,
-            *[node for _, node in self.writes],
             *[node for _, node in recording.grads if node is not None],
         ]
-        self.nodes = reachable(self.wanted)
+        self.nodes = reachable([*wanted, *[node for _, node in self.writes]])
+        self.program = make(self.nodes, wanted, self.writes)
         self.inputs = [node for node in self.nodes if node.op == "input"]
         self.bounds = [b for b in recording.graph.bounds if origin(b[0]).op == "input"]
         self.modules = [(m, m.training, members(m)) for m in recording.modules.values()]
@@ -79,6 +79,11 @@ class Replay:
                     f"bounds: indices and labels go from {low} to {count - 1} here"
                 )
 
+    def report(self) -> list[str]:
+        """What `explain` says of it."""
+        opaque = [f"{name} by NumPy: {why}" for name, why in self.recording.opaque.items()]
+        return [*self.program.report(), *opaque]
+
     # -- one call ------------------------------------------------------------------------------
 
     def __call__(self, arguments: list[Tensor]) -> list[Tensor]:
@@ -89,7 +94,7 @@ class Replay:
         except Changed as change:
             return self.run_updates_eagerly(arguments, drawn, change.args[0])
         given = [self.fetch(node, arguments, drawn) for node in self.inputs]
-        values = self.execute(given)
+        values = self.program.execute(given)
         return self.leave_behind(values, arguments, self.writes)
 
     def act(self, drawn: dict[int, Any]) -> None:
@@ -137,12 +142,6 @@ class Replay:
         if kind is Drawn:
             return (drawn or {})[id(source)]
         return source.leaf._grad.array
-
-    def execute(self, given: list[Any]) -> Values:
-        """The values of what is wanted, by number."""
-        arrays = dict(zip([n.number for n in self.inputs], given, strict=True))
-        values = interpret.run(self.nodes, lambda node: np.asarray(arrays[node.number]))
-        return {node.number: np.array(values[node.number]) for node in self.wanted}
 
     def leave_behind(
         self, values: Values, arguments: list[Tensor], writes: list[tuple[Any, Node]]
@@ -225,4 +224,3 @@ def origin(node: Node) -> Node:
     return node
 
 
-__all__ = ["Box", "Gradient", "Replay", "user_line", "Callable"]

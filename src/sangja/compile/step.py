@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from sangja.compile.graph import Graph, Node
+from sangja.backend.native import llvm
+from sangja.compile.differentiable import DifferentiableReplay
+from sangja.compile.graph import Node
+from sangja.compile.interpret import Interpreted
+from sangja.compile.native import NativeProgram
 from sangja.compile.record import Box, Recorder, Recording
-from sangja.compile.replay import Replay
-from sangja.core.errors import ArgumentTypeError, RecordingError
+from sangja.compile.replay import MakeProgram, Replay
+from sangja.core.errors import ArgumentError, ArgumentTypeError
 from sangja.engine import Tensor
-from sangja.engine.mode import MODE, ModeGuard, is_grad_enabled
+from sangja.engine.mode import MODE, ModeGuard
 
-ATTEMPTS = 4  # calls that are recorded until two in a row agree
+ATTEMPTS = 6  # calls that are recorded for each replay that came of it, before one gives up
+MOST_REPLAYS = 8  # kept for one kind of arguments: for modules in training and in evaluation, …
+GUARDS = "the replays did not fit the state of the modules or gradients they were called in"
 
 
 class Variant:
-    """The step for one kind of arguments: recordings until two agree, then the replay of them."""
+    """The step for one kind of arguments: recordings until two agree, then the replays of them.
+
+    `reason`: what kept the last two recordings from being the same; `plain`: it is not tried again.
+    """
 
     def __init__(self) -> None:
         self.recordings: list[tuple[Recording, Any]] = []
         self.replays: list[tuple[Replay, Any]] = []
+        self.calls = 0
         self.reason = ""
+        self.plain = False
 
 
 class CompiledStep:
@@ -33,70 +45,90 @@ class CompiledStep:
     `explain()` tells what became of it, `reset()` forgets everything recorded.
     """
 
-    def __init__(self, function: Callable[..., Any], make: Callable[[Recording], Replay]) -> None:
-        functools.update_wrapper(self, function)
+    def __init__(self, function: Callable[..., Any], make: MakeProgram) -> None:
+        functools.update_wrapper(self, function, updated=())
         self.function = function
         self.make = make
         self.variants: dict[Any, Variant] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "function":  # not made yet: nothing to ask
+            raise AttributeError(name)
+        return getattr(self.function, name)
+
+    def __repr__(self) -> str:
+        return f"compile({self.function!r})"
 
     def reset(self) -> None:
         """Forget all recordings: the next calls record anew."""
         self.variants.clear()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if MODE.get().watch is not None:  # inside of another compiled step, or of a detector
+        mode = MODE.get()
+        if mode.watch is not None:  # inside of another compiled step, or of a detector
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
-        key = (describe((args, kwargs), tensors), is_grad_enabled())
+        key = (describe((args, kwargs), tensors), mode.grad)
         variant = self.variants.get(key)
         if variant is None:
             variant = self.variants[key] = Variant()
         for replay, shape in variant.replays:
             if replay.fits():
                 return rebuild(shape, replay(tensors))
+        if variant.plain:
+            return self.function(*args, **kwargs)
         return self.record(variant, tensors, args, kwargs)
 
     def record(self, variant: Variant, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
-        """One call as it is, written down; two that agree become a replay."""
+        """One call as it is, written down; two in a row that agree become a replay."""
         recorder = Recorder(tensors)
         with ModeGuard(watch=recorder.watch):
             output = self.function(*args, **kwargs)
-        results: list[Tensor] = []
-        shape = outline(output, results)
+            results: list[Tensor] = []
+            shape = outline(output, results)
+            outside = not recorder.leaves and any(z.requires_grad for z in results)
+            if outside:
+                recorder.differentiate(results)
         recording = recorder.finish(results)
         last = variant.recordings[-1] if variant.recordings else None
-        variant.recordings = [*variant.recordings[-ATTEMPTS:], (recording, shape)]
-        if last is not None:
-            difference = reconcile(last[0], recording)
-            if difference:
-                variant.reason = difference
-                if len(variant.recordings) > ATTEMPTS:
-                    raise RecordingError(
-                        f"compile: {ATTEMPTS + 1} calls in a row recorded different programs: "
-                        f"{difference}. What changes from call to call must be an argument of the "
-                        "step or a setting of its optimizer"
-                    )
-            else:
-                variant.replays.append((self.make(recording), shape))
-                variant.recordings = []
+        variant.recordings = [(recording, shape)]
+        variant.calls += 1
+        difference = "" if last is None else reconcile(last[0], recording)
+        if last is not None and not difference:
+            kind = DifferentiableReplay if outside else Replay
+            variant.replays = [*variant.replays[-MOST_REPLAYS:], (kind(recording, self.make), shape)]
+            variant.recordings = []
+        elif difference:
+            variant.reason = difference
+        if variant.calls >= ATTEMPTS * (1 + len(variant.replays)) and not variant.plain:
+            variant.plain = True
+            warnings.warn(
+                f"compile: {variant.calls} calls of {name_of(self.function)} did not settle on one "
+                f"program, so it now runs as it is written: {variant.reason or GUARDS}. What "
+                "changes from call to call must be an argument or a setting of the optimizer",
+                stacklevel=3,
+            )
         return output
 
     def explain(self) -> str:
-        """What was recorded, and what runs how."""
-        lines = []
+        """What was recorded, what was fused, what runs how, and how long it takes.
+
+        The kernels are timed one by one in a run of the last call, whose effects are undone.
+        """
+        lines = [name_of(self.function)]
         for number, variant in enumerate(self.variants.values()):
-            lines.append(f"variant {number}: " + ("replayed" if variant.replays else "recorded"))
-            lines += [line for replay, _ in variant.replays for line in report(replay)]
+            state = "replayed" if variant.replays else "plain" if variant.plain else "recorded"
+            lines.append(f"arguments {number}: {state} after {variant.calls} recorded calls")
+            for replay, _ in variant.replays:
+                lines += ["  " + line for line in replay.report()]
             if variant.reason and not variant.replays:
-                lines.append(f"  not compiled yet: {variant.reason}")
-        return "\n".join(lines) or "not called yet"
+                lines.append(f"  not compiled: {variant.reason}")
+        return "\n".join(lines if self.variants else [*lines, "not called yet"])
 
 
-def report(replay: Replay) -> list[str]:
-    nodes = replay.nodes
-    lines = [f"  {len(nodes)} operations on arrays"]
-    lines += [f"  {name}: by NumPy, {why}" for name, why in replay.recording.opaque.items()]
-    return lines
+def name_of(function: Any) -> str:
+    """A function or a module, as a report names it."""
+    return str(getattr(function, "__qualname__", type(function).__name__))
 
 
 # -- arguments and results ------------------------------------------------------------------------
@@ -205,9 +237,62 @@ def is_float(node: Node) -> bool:
     return node.dtype.kind in "fc"
 
 
-def compile(function: Any = None, **options: Any) -> Any:
-    """placeholder"""
-    return CompiledStep(function, Replay)
+# -- public ---------------------------------------------------------------------------------------
 
 
-__all__ = ["CompiledStep", "Graph", "compile"]
+def compile(function: Any = None, *, backend: str | None = None, **options: Any) -> Any:
+    """A function that records what it does at its first calls, and then replays it as one program.
+
+    `function` may be a whole training step (zero_grad, forward, backward, clipping, optimizer), a
+    function of tensors, or a module; used as `@compile` or `compile(model)`. Its first calls run as
+    they are; when two in a row did the same, the operations become a graph, and the graph machine
+    code. Arguments that are tensors may have other values at each call; other shapes, dtypes and
+    other arguments make another program. Results agree with the uncompiled ones to rounding; random
+    numbers are the same.
+
+    What Python does beside operations on tensors happens in recorded calls only. So a step must
+    not read values (`.item()`, `if loss > 3`): that raises `RecordingError`. Optimizers, schedulers
+    and random draws within the step take part with their settings of each call.
+
+    `backend`: "native" (machine code by LLVM) or "numpy" (the same graph run by NumPy); by default
+    native where llvmlite is installed. Other options of PyTorch are accepted and change nothing.
+
+    >>> import sangja
+    >>> @sangja.compile
+    ... def f(x):
+    ...     return (x * 2 + 1).sum()
+    >>> for _ in range(3):
+    ...     z = f(sangja.ones(3))
+    >>> z
+    tensor(9.)
+    """
+    if function is None:
+        return functools.partial(compile, backend=backend, **options)
+    if not callable(function):
+        raise ArgumentTypeError(
+            f"compile expects a function, a step or a module, got {type(function).__name__}"
+        )
+    if backend not in (None, "native", "numpy", "inductor", "eager", "aot_eager"):
+        raise ArgumentError(f"compile: backend must be 'native' or 'numpy', got {backend!r}")
+    return CompiledStep(function, chosen(backend))
+
+
+def chosen(backend: str | None) -> MakeProgram:
+    """What makes programs of graphs; a word, once, where there is no llvmlite."""
+    if backend == "numpy":
+        return Interpreted
+    if llvm.available():
+        return NativeProgram
+    if not _said:
+        _said.append(True)
+        warnings.warn(
+            "compile: llvmlite is not installed (or switched off by SANGJA_NATIVE=0), so compiled "
+            "steps are run by NumPy, operation by operation. pip install llvmlite makes them fast",
+            stacklevel=3,
+        )
+    return Interpreted
+
+
+_said: list[bool] = []
+
+__all__ = ["CompiledStep", "compile"]
