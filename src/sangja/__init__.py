@@ -5,6 +5,8 @@ from math import e, inf, nan, pi
 
 from sangja import autograd, cuda, linalg, nn, optim, random, return_types, special, utils
 from sangja.backend.generator import default_generator
+from sangja.backend.threads import get_num_threads, set_num_threads
+from sangja.compile import compile
 from sangja.core.device import (
     Device as device,
     Layout as layout,

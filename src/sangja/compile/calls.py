@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sangja.backend.native import convolution, matmul, scatter
+from sangja.backend.native.image import Conv
 from sangja.backend.native.steps import Unsupported
-from sangja.compile.schedule import Call, Place, over, short
+from sangja.compile.tasks import Call, Place, over, short
 
 
 @dataclass
@@ -57,8 +58,7 @@ def product(call: Call) -> Made:
     sa, sb, sc = strides
     m, n = node.shape[-2:]
     while batch and (
-        batch[-1] == 1
-        or (sb[-3] == 0 and sa[-3] == m * sa[-2] and sc[-3] == m * sc[-2])
+        batch[-1] == 1 or (sb[-3] == 0 and sa[-3] == m * sa[-2] and sc[-3] == m * sc[-2])
     ):  # one weight for all of a batch: the rows of all are one matrix
         m *= batch.pop()
         for s in strides:
@@ -76,12 +76,16 @@ def convolve(call: Call) -> Made:
     node = call.nodes[0]
     x, y = call.reads
     stride, padding, dilation, groups = node.params
-    names = {"conv": ("x", "w", "out"), "conv_image": ("g", "w", "dx"), "conv_weight": ("g", "x", "dw")}
+    names = {
+        "conv": ("x", "w", "out"),
+        "conv_image": ("g", "w", "dx"),
+        "conv_weight": ("g", "x", "dw"),
+    }
     first, second, third = names[node.op]
     image = {"conv": x, "conv_image": call.writes[0], "conv_weight": y}[node.op]
     outer = {"conv": call.writes[0], "conv_image": x, "conv_weight": x}[node.op]
     weight = {"conv": y, "conv_image": y, "conv_weight": call.writes[0]}[node.op]
-    spec = convolution.Conv(
+    spec = Conv(
         node.op, image.strided.shape, outer.strided.shape, weight.strided.shape, stride, padding,
         dilation, groups, short(node.dtype),
     )  # fmt: skip

@@ -53,15 +53,11 @@ class DifferentiableReplay(Replay):
         given = [self.fetch(node, arguments, drawn) for node in self.inputs]
         values = self.program.execute(given)
         sources = dict(zip([n.number for n in self.inputs], given, strict=True))
-        kept = {
-            n.number: values.get(n.number, sources.get(n.number)) for n in self.saved
-        }
+        kept = {n.number: values.get(n.number, sources.get(n.number)) for n in self.saved}
         for node in self.given_back:
             if node.number not in kept and not isinstance(node.payload, Seed):
                 known = sources.get(node.number)
-                kept[node.number] = (
-                    self.fetch(node, arguments, drawn) if known is None else known
-                )
+                kept[node.number] = self.fetch(node, arguments, drawn) if known is None else known
         results = tuple(self.leave_behind(values, arguments, self.writes))
         return results, kept
 
@@ -141,7 +137,6 @@ def with_inputs(nodes: list[Node], given: set[int]) -> tuple[list[Node], list[No
         for x in node.inputs:
             users[x.number] += 1
     kept = reachable([n for n in made.values() if not users[n.number]])
-    kept = [n for n in kept]
     return kept, [n for n in kept if n.op == "input"]
 
 

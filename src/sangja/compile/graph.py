@@ -11,8 +11,8 @@
     host             a Python function on arrays: what has no lowering
     item             one of a host function's several results
 
-The operations are NumPy's, so that the graph is run by NumPy as it stands (`interpret`), and nothing
-in it knows of tensors, gradients or a processor.
+The operations are NumPy's, so that the graph is run by NumPy as it stands (`interpret`), and
+nothing in it knows of tensors, gradients or a processor.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DType = np.dtype[Any]
 
 REDUCTIONS = {"sum", "max", "min", "prod", "any", "all"}
 ONE_BY_ONE = {
-    name for name in dir(np) if isinstance(getattr(np, name), np.ufunc) and name != "matmul"
+    name for name, value in vars(np).items() if isinstance(value, np.ufunc) and name != "matmul"
 } | {"where", "cast", "erf"}
 SOURCES = {"input", "constant", "empty"}
 
@@ -109,7 +109,9 @@ class Graph:
         unique = unique or payload is not None
         found = None if unique else self.known.get(key)
         if found is None:
-            found = Node(len(self.nodes), op, inputs, params, tuple(shape), np.dtype(dtype), payload)
+            found = Node(
+                len(self.nodes), op, inputs, params, tuple(shape), np.dtype(dtype), payload
+            )
             self.nodes.append(found)
             if not unique:
                 self.known[key] = found
@@ -219,7 +221,7 @@ class Graph:
 
 def is_identity(step: Any) -> bool:
     """Whether a step of a path changes nothing whatever it meets."""
-    return step[0] == "permute" and step[1] == tuple(range(len(step[1])))
+    return bool(step[0] == "permute" and step[1] == tuple(range(len(step[1]))))
 
 
 def canonical(shape: Shape, path: Path) -> Path:

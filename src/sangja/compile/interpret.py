@@ -87,19 +87,24 @@ def evaluate(node: Node, inputs: list[Any]) -> Any:
 
 def convolution(node: Node, x: Any, y: Any) -> Any:
     """One of the three convolutions, by the eager rule."""
+    rule: Any = CONVOLUTIONS[node.op].forward
     stride, padding, dilation, groups = node.params
     static = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    if node.op == "conv":
-        return conv.Convolve.forward(np, x, y, None, windows=node.shape[2:], **static)
-    if node.op == "conv_image":
-        return conv.ConvolveImage.forward(np, x, y, None, sizes=node.shape[2:], **static)
-    return conv.ConvolveWeight.forward(np, x, y, kernel=node.shape[2:], **static)
+    shapes = {"conv": "windows", "conv_image": "sizes", "conv_weight": "kernel"}
+    more = () if node.op == "conv_weight" else (None,)
+    return rule(np, x, y, *more, **{shapes[node.op]: node.shape[2:]}, **static)
 
 
 def scatter_add(node: Node, values: Any, at: Any) -> Any:
-    return embedding.EmbeddingTable.forward(np, values, at, rows=node.shape[0], padding_idx=None)
+    rule: Any = embedding.EmbeddingTable.forward
+    return rule(np, values, at, rows=node.shape[0], padding_idx=None)
 
 
+CONVOLUTIONS: dict[str, Any] = {
+    "conv": conv.Convolve,
+    "conv_image": conv.ConvolveImage,
+    "conv_weight": conv.ConvolveWeight,
+}
 SPECIAL: dict[str, Callable[..., Any]] = {
     "cast": lambda node, x: x.astype(node.dtype),
     "erf": lambda node, x: special_kernels.erf(x),

@@ -7,17 +7,8 @@ from typing import Any
 
 from sangja.backend.native.nest import Nest, Operand, Step
 from sangja.compile.graph import Node
-from sangja.compile.schedule import (
-    Buffer,
-    Group,
-    Place,
-    Scheduler,
-    at_domain,
-    inputs_of,
-    lift,
-    natural,
-    short,
-)
+from sangja.compile.schedule import Scheduler
+from sangja.compile.tasks import Buffer, Group, Place, at_domain, inputs_of, lift, natural, short
 from sangja.compile.views import Path, Strided, contiguous
 
 BLOCKS = 64  # into so many the rows are divided, whatever the number of threads
@@ -41,7 +32,9 @@ class NestBuilder:
 
     # -- steps ---------------------------------------------------------------------------------
 
-    def step(self, op: str, args: tuple[int, ...], dtype: str, operand: int = -1, value: Any = None) -> int:  # fmt: skip
+    def step(
+        self, op: str, args: tuple[int, ...], dtype: str, operand: int = -1, value: Any = None
+    ) -> int:
         self.steps.append(Step(op, args, dtype, operand, value))
         return len(self.steps) - 1
 
@@ -112,9 +105,7 @@ class NestBuilder:
         """table[index]: the table is walked along the dimensions behind those of the index."""
         table = self.scheduler.place(node.inputs[0])
         lead = len(node.inputs[1].shape)
-        strided = Strided(
-            table.strided.offset, node.shape, (0,) * lead + table.strided.strides[1:]
-        )
+        strided = Strided(table.strided.offset, node.shape, (0,) * lead + table.strided.strides[1:])
         strides = lift(strided, node.shape, where, self.group.domain)
         assert strides is not None
         operand = self.operand(Place(table.buffer, table.strided), strides)
@@ -170,8 +161,12 @@ class NestBuilder:
         for i, (buffer, offset, dtype, _) in enumerate(self.operands):
             block = math.prod(buffer.shape) if offset == -1 else 0
             operands.append(
-                Operand(dtype, tuple(s[i] for _, s in row_loops), tuple(s[i] for _, s in col_loops),
-                        block)  # fmt: skip
+                Operand(
+                    dtype,
+                    tuple(s[i] for _, s in row_loops),
+                    tuple(s[i] for _, s in col_loops),
+                    block,
+                )
             )
         nest = Nest(
             tuple(n for n, _ in row_loops) or (1,),

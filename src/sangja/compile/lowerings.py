@@ -13,15 +13,27 @@ from typing import Any
 
 import numpy as np
 
-from sangja.compile.symbolic import Cell, Namespace, Symbol, Untraceable, as_node, call_ufunc, where
+from sangja.compile.functions import Namespace
+from sangja.compile.setting import Untraceable
+from sangja.compile.symbolic import Cell, Symbol, as_node, call_ufunc, where
 from sangja.engine.apply import quiet
-from sangja.ops import activation, classification, conv, dropout, elementwise, embedding, index
-from sangja.ops import pool, random, special
+from sangja.ops import (
+    activation,
+    classification,
+    conv,
+    dropout,
+    elementwise,
+    embedding,
+    index,
+    pool,
+    random,
+    special,
+)
 
 Rule = Callable[..., Any]
 
 
-def new(xp: Namespace, op: str, inputs: Any, params: Any, shape: Any, dtype: Any) -> Symbol:
+def new(xp: Namespace, op: str, inputs: Any, params: Any, shape: Any, dtype: Any) -> Any:
     """The result of an operation with a kernel of its own."""
     nodes = tuple(as_node(xp.graph, x) for x in inputs)
     return Symbol(Cell(xp.graph, xp.graph.add(op, nodes, params, tuple(shape), dtype)))
@@ -30,11 +42,11 @@ def new(xp: Namespace, op: str, inputs: Any, params: Any, shape: Any, dtype: Any
 # -- element by element ---------------------------------------------------------------------------
 
 
-def erf(xp: Namespace, x: Symbol) -> Symbol:
+def erf(xp: Namespace, x: Any) -> Any:
     return Symbol(Cell(xp.graph, xp.graph.elementwise("erf", (x.node,), x.dtype)))
 
 
-def gelu(xp: Namespace, x: Symbol) -> Any:
+def gelu(xp: Namespace, x: Any) -> Any:
     return x * (0.5 * (1 + erf(xp, x * activation.ROOT_HALF)))
 
 
@@ -181,9 +193,7 @@ def take(xp: Namespace, table: Any, at: Any) -> Any:
     return new(xp, "take", (table, at), (), (*at.shape, *table.shape[1:]), table.dtype)
 
 
-def embedding_table(
-    xp: Namespace, x: Any, at: Any, *, rows: int, padding_idx: int | None
-) -> Any:
+def embedding_table(xp: Namespace, x: Any, at: Any, *, rows: int, padding_idx: int | None) -> Any:
     flat = at.reshape(-1)
     values = x.reshape(-1, x.shape[-1])
     flat = xp.minimum(xp.maximum(flat, 0), rows - 1)
@@ -213,7 +223,8 @@ def pick_rows(xp: Namespace, x: Any, *indices: Any, places: Any) -> Any:
 def keep_mask(static: dict[str, Any], made: Any) -> Callable[[], Any]:
     """How to draw a dropout mask again."""
     like = np.empty(0, made.dtype)
-    return lambda: quiet.run(dropout.Keep.forward, np, like, **static)
+    rule: Any = dropout.Keep.forward
+    return lambda: quiet.run(rule, np, like, **static)
 
 
 def same_draw(static: dict[str, Any], made: Any) -> Callable[[], Any]:

@@ -12,21 +12,13 @@ from sangja.backend.native.nest import Nest, Operand, Step, build
 from sangja.backend.native.team import Command, Program, get_num_threads
 from sangja.compile import calls, interpret
 from sangja.compile.graph import Node
+from sangja.compile.interpret import Values, Write
 from sangja.compile.kernels import NestBuilder, is_small
 from sangja.compile.memory import Arena, plan
 from sangja.compile.report import explain
-from sangja.compile.interpret import Values, Write
-from sangja.compile.schedule import (
-    Buffer,
-    Call,
-    Group,
-    Place,
-    Scheduler,
-    Task,
-    default_order,
-    short,
-)
-from sangja.compile.symbolic import Setting
+from sangja.compile.schedule import Scheduler
+from sangja.compile.setting import Setting
+from sangja.compile.tasks import Buffer, Call, Group, Place, Task, default_order, short
 from sangja.engine.apply import quiet
 
 Pointer = tuple[Buffer, int]  # and an offset in bytes
@@ -149,17 +141,15 @@ class NativeProgram:
         kernel = build(nest)
         pointers: list[Pointer] = []
         finish: list[tuple[Nest, list[Pointer]]] = []
-        folded = {number: (node, place) for node, place, number, _ in builder.partials}
+        folded = {number: node for node, _, number, _ in builder.partials}
         for i, (buffer, offset) in enumerate(operands):
             size = np.dtype(buffer.dtype).itemsize
             if offset == -1 and nest.blocks > 1:
-                node, place = folded[i]
+                node = folded[i]
                 count = math.prod(buffer.shape)
                 scratch = Scratch(count * nest.blocks * size).buffer
                 pointers.append((scratch, 0))
-                finish.append(
-                    (fold_blocks(node, count, nest.blocks), [(scratch, 0), (buffer, 0)])
-                )
+                finish.append((fold_blocks(node, count, nest.blocks), [(scratch, 0), (buffer, 0)]))
             else:
                 pointers.append((buffer, max(offset, 0) * size))
         part.commands.append((kernel, pointers, is_small(nest)))
@@ -366,11 +356,8 @@ def in_order(tasks: list[Task]) -> list[Task]:
     left = sorted(tasks, key=lambda t: (key[t.number], t.number))
     done, result = 0, []
     while left:
-        for i, task in enumerate(left):
-            if not task.ancestors & ~done:
-                break
-        else:
-            raise AssertionError("tasks wait for each other")
+        i = next((i for i, t in enumerate(left) if not t.ancestors & ~done), None)
+        assert i is not None, "tasks wait for each other"
         result.append(left.pop(i))
         done |= result[-1].bit
     return result
@@ -386,5 +373,3 @@ def fold_blocks(node: Node, count: int, blocks: int) -> Nest:
         (Step("load", (), dtype, 0), Step("fold_" + node.op, (0,), dtype, 1)),
         1,
     )
-
-

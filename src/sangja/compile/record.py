@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import RecordingError
+from sangja.compile.functions import Namespace
 from sangja.compile.graph import Graph, Node
 from sangja.compile.lowerings import DRAWS, LOWERINGS
-from sangja.compile.symbolic import Cell, Namespace, Setting, Symbol, Untraceable
+from sangja.compile.setting import Setting, Untraceable
+from sangja.compile.symbolic import Cell, Symbol
+from sangja.core.errors import RecordingError
 from sangja.core.settings import settings as defaults
 from sangja.engine import Primitive, Tensor, wrap
 from sangja.engine.apply import array_of, plain_numbers, promote
@@ -190,13 +192,12 @@ class Recorder:
                 raise Untraceable(f"{arrays[0].dtype} is computed by NumPy")
             found = rule(self.namespace, *operands, **static)
             results = list(found) if several else [found]
-            results = [self.as_symbol(s, a) for s, a in zip(results, arrays, strict=True)]
-            return results
+            return [self.as_symbol(s, a) for s, a in zip(results, arrays, strict=True)]
         except Untraceable as reason:
             self.recording.opaque.setdefault(primitive.__name__, str(reason))
             return self.on_host(host_call(primitive, operands, static), operands, arrays, several)
 
-    def as_symbol(self, found: Any, array: Any) -> Symbol:
+    def as_symbol(self, found: Any, array: Any) -> Any:
         if not isinstance(found, Symbol):
             found = Symbol(Cell(self.graph, self.graph.constant(np.asarray(found))))
         if found.shape != array.shape or found.dtype != array.dtype:

@@ -16,7 +16,7 @@ from sangja.compile import interpret
 from sangja.compile.graph import Node, reachable
 from sangja.compile.interpret import Values, Write
 from sangja.compile.record import Argument, Box, Drawn, Recording, Update
-from sangja.compile.symbolic import Setting
+from sangja.compile.setting import Setting
 from sangja.core.errors import OutOfRangeError, RecordingError
 from sangja.engine import Tensor, wrap
 from sangja.engine.apply import quiet
@@ -199,10 +199,8 @@ def take_settings(updates: list[Update], found: list[Any]) -> bool:
     same = True
     for update, (rule, _, settings) in zip(updates, found, strict=True):
         update.settings = settings
-        if rule is not update.rule or any(settings[n] != v for n, v in update.fixed.items()):
-            same = False
-        elif any(again() != value for again, value in update.guards):
-            same = False
+        settled = rule is update.rule and all(settings[n] == v for n, v in update.fixed.items())
+        same = same and settled and all(again() == value for again, value in update.guards)
     return same
 
 
@@ -222,5 +220,3 @@ def origin(node: Node) -> Node:
     ):
         node = node.inputs[0]
     return node
-
-

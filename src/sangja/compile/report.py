@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-
 import time
 from typing import Any
 
 import numpy as np
 
 from sangja.backend.native.team import Command, Program
-from sangja.compile.schedule import Group
+from sangja.compile.tasks import Group
 
 ROUNDS = 3  # timings of each kernel, of which the least counts
 SHOWN = 40  # kernels that are listed, the slowest first
@@ -55,7 +54,9 @@ def measure(program: Any) -> tuple[list[tuple[float, int, str]], list[str]]:
             for array, before in saved:
                 np.copyto(array, before)
             seconds = []
-            call = min(time_of(Program([], [])) for _ in range(20))  # what every measurement has too much
+            call = min(
+                time_of(Program([], [])) for _ in range(20)
+            )  # what every measurement has too much
             for part in program.parts:
                 if part.host is not None:
                     begin = time.perf_counter()
@@ -99,6 +100,3 @@ def describe(part: Any, kernel: Any) -> str:
     shapes = " · ".join("×".join(map(str, x.shape)) for x in node.inputs)
     stage = "" if kernel.name in ("gemm", "taps", "weight", "scatter") else f" ({kernel.name})"
     return f"{node.op}{stage} {shapes}"
-
-
-

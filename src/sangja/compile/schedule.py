@@ -2,8 +2,8 @@
 
 Element-wise operations are not placed when they are met but when somebody needs them in memory: a
 reduction, a product, a result. Then they and all they are made of join one `Group`, a set of loops
-over one domain that becomes one kernel. A value that a second group needs is computed there again if
-that is cheap, and stored by the first group if not.
+over one domain that becomes one kernel. A value that a second group needs is computed there again
+if that is cheap, and stored by the first group if not.
 
 A task may not join what it depends on by way of a third: every task knows all its ancestors, as the
 bits of an integer.
@@ -12,95 +12,29 @@ bits of an integer.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from sangja.backend.native.steps import COSTLY, supported
+from sangja.backend.native.steps import supported
+from sangja.compile.closure import MOST_STEPS, Closure
 from sangja.compile.graph import Node, apart, users_of
-from sangja.compile.views import Path, Strided, contiguous, write_path
+from sangja.compile.tasks import (
+    Buffer,
+    Call,
+    Group,
+    Place,
+    Task,
+    channels_last,
+    default_order,
+    lift,
+    mapping,
+    order_of,
+    short,
+)
+from sangja.compile.views import Path, contiguous, write_path
 
-CHEAP = 5  # up to so many operations are done again in another group rather than stored
-MOST_STEPS = 240  # of a kernel: above, LLVM takes too long
 MOST_COVERED = 1 << 24  # elements that are looked at to see whether all are written
-
-
-def short(dtype: Any) -> str:
-    """A dtype as kernels name it: f4, i8, b1."""
-    name = np.dtype(dtype).str[1:]
-    return name
-
-
-@dataclass(eq=False)
-class Buffer:
-    """Memory for one value: `order` are its dimensions from slow to fast. `source` is what it is
-    outside of the program, if it is not in the arena."""
-
-    shape: tuple[int, ...]
-    dtype: Any
-    order: tuple[int, ...]
-    source: Any = None
-    offset: int = -1  # in the arena, in bytes
-    writers: list[Task] = field(default_factory=list)
-    readers: list[Task] = field(default_factory=list)
-
-    @property
-    def nbytes(self) -> int:
-        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
-
-    def whole(self) -> Place:
-        return Place(self, Strided(0, self.shape, contiguous(self.shape, self.order)))
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a value lies: part of a buffer."""
-
-    buffer: Buffer
-    strided: Strided
-
-
-@dataclass(eq=False)
-class Task:
-    """Something to run. `ancestors`: the bits of all tasks that must run before it."""
-
-    number: int
-    ancestors: int = 0
-    nodes: list[Node] = field(default_factory=list)
-    reads: list[Place] = field(default_factory=list)
-    writes: list[Place] = field(default_factory=list)
-
-    @property
-    def bit(self) -> int:
-        return 1 << self.number
-
-
-@dataclass(eq=False)
-class Call(Task):
-    """An operation with a kernel of its own, or a host function."""
-
-    def __repr__(self) -> str:
-        return f"{self.nodes[0].op}"
-
-
-@dataclass(eq=False)
-class Group(Task):
-    """Loops over one domain.
-
-    `order`: the dimensions from slow to fast; `reduced`: those that make up the columns, once a
-    reduction has said so; `maps`: for each value computed its strides over the domain, if it were
-    laid out row by row; `stores`: values to be written, and where; `folds`: the results of
-    reductions over the rows.
-    """
-
-    domain: tuple[int, ...] = ()
-    order: tuple[int, ...] = ()
-    reduced: frozenset[int] | None = None
-    maps: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    stores: list[tuple[Node, Place]] = field(default_factory=list)
-    folds: dict[int, Place] = field(default_factory=dict)
 
 
 class Scheduler:
@@ -176,9 +110,7 @@ class Scheduler:
             self.visit_reduction(node)
         elif op == "put":
             self.visit_put(node)
-        elif op in ("view", "item"):
-            pass
-        elif (node.one_by_one or op == "take") and self.can(node):
+        elif op in ("view", "item") or ((node.one_by_one or op == "take") and self.can(node)):
             pass
         else:
             self.visit_call(node)
@@ -327,9 +259,7 @@ class Scheduler:
         assert shown is not None
         target = Place(memory.buffer, shown)
         before = list(memory.buffer.writers)
-        blocked = group is None or any(
-            w is not group and (w.ancestors & group.bit) for w in before
-        )
+        blocked = group is None or any(w is not group and (w.ancestors & group.bit) for w in before)
         if blocked or (group in before and not self.disjoint(group, memory, node)):
             source = self.place(value)
             group = self.add(Group(len(self.tasks), domain=value.shape))
@@ -363,9 +293,9 @@ class Scheduler:
         fresh = base.op in ("empty", "put") or (base.number in self.owner)
         if base.op == "view" and base.inputs[0].op == "constant":
             alone = False
-        if alone and fresh and base.number not in self.wanted:
-            if base.op == "put" or place is None or place.buffer.source is None:
-                return self.place(base)
+        ours = base.op == "put" or place is None or place.buffer.source is None
+        if alone and fresh and ours and base.number not in self.wanted:
+            return self.place(base)
         if base.op == "empty":
             return Buffer(node.shape, node.dtype, self.order_for(base)).whole()
         order = None
@@ -384,7 +314,11 @@ class Scheduler:
         while True:
             write_path(left, node.params[0], False)
             following = self.users[node.number]
-            if len(following) != 1 or following[0].op != "put" or following[0].inputs[0] is not node:
+            if (
+                len(following) != 1
+                or following[0].op != "put"
+                or following[0].inputs[0] is not node
+            ):
                 return not left.any()
             node = following[0]
 
@@ -493,228 +427,3 @@ def fits_rows(domain: tuple[int, ...], group: Group) -> bool:
         a == (1 if d in group.reduced else b)
         for d, (a, b) in enumerate(zip(domain, group.domain, strict=True))
     )
-
-
-class Closure:
-    """A root and everything virtual that it is made of, as seen from one group.
-
-    `members`: the nodes that would be computed there, with their strides over the domain;
-    `loads`: what would be read from memory (it is computed and stored by others, if need be).
-    """
-
-    def __init__(
-        self, scheduler: Scheduler, root: Node, domain: tuple[int, ...], group: Group
-    ) -> None:
-        self.scheduler = scheduler
-        self.domain = domain
-        self.group = group
-        self.members: dict[int, tuple[Node, tuple[int, ...]]] = {}
-        self.loads: list[Place] = []
-        self.shown: list[Strided] = []
-        self.possible = True
-        if root.reduction:
-            if root.inputs[0].shape != domain:
-                self.possible = False
-                return
-            self.members[root.number] = (root, ())
-            self.follow(root.inputs[0], root.inputs[0].shape, mapping(domain, domain))
-        else:
-            where = over(Strided(0, root.shape, contiguous(root.shape)), domain)
-            if where is None:
-                self.possible = False
-                return
-            self.enter(root, where)
-
-    def enter(self, node: Node, where: tuple[int, ...]) -> None:
-        """Make a virtual node a member."""
-        if node.number in self.members or len(self.members) > MOST_STEPS:
-            return
-        self.members[node.number] = (node, where)
-        for x, path, shape in inputs_of(node):
-            self.follow(x, shape, where, path)
-        if node.op == "take":
-            self.loads.append(self.scheduler.place(node.inputs[0]))
-
-    def follow(
-        self, x: Node, shape: tuple[int, ...], where: tuple[int, ...], path: Path = ()
-    ) -> None:
-        """An input of a member of `shape` that lies at `where`."""
-        s = self.scheduler
-        base, path = (x.inputs[0], (*x.params[0], *path)) if x.op == "view" else (x, path)
-        if base.op == "constant" and base.size == 1:
-            return
-        if base.number not in s.places and (
-            base.one_by_one or base.op == "take" or base.reduction
-        ):
-            at = at_domain(Strided(0, base.shape, contiguous(base.shape)), path, shape, where,
-                           self.domain)  # fmt: skip
-            own = None if at is None else natural(base, at, self.domain)
-            owner = s.owner.get(base.number)
-            if at is not None and at == own:
-                if owner is self.group or base.number in self.members:
-                    return
-                if base.number in self.group.maps:
-                    return
-                if self.takes(base, owner):
-                    self.enter(base, at)
-                    return
-        place, lifted = s.lifted(s.look(s.place(base), path), shape, where, self.domain)
-        self.loads.append(place)
-        if place.buffer.source is None or not self.shown:
-            self.shown.append(Strided(0, self.domain, lifted))
-
-    def takes(self, base: Node, owner: Group | None) -> bool:
-        """Whether a node not in memory is computed in this group."""
-        full = base.size == math.prod(self.domain)
-        if base.reduction:
-            return False
-        if owner is not None:  # another group has it: again, if that is cheap
-            return full and cheap(self.scheduler, base)
-        return full or base.size == 1 or self.row_derived(base)
-
-    def row_derived(self, node: Node) -> bool:
-        """Whether a smaller value is made of what this group's reductions leave, so that it can be
-        a value of its rows."""
-        stack, seen = [node], set()
-        while stack:
-            n = stack.pop()
-            if n.number in seen:
-                continue
-            seen.add(n.number)
-            if n.number in self.group.maps:
-                return True
-            if n.number not in self.scheduler.places and n.number not in self.scheduler.owner:
-                stack.extend(n.inputs)
-        return False
-
-    def order(self) -> tuple[int, ...]:
-        """The order of a new group's loops: that of its largest input that the program makes, else
-        of any input."""
-        full = [
-            s
-            for s in self.shown
-            if all(a or n == 1 for a, n in zip(s.strides, self.domain, strict=True))
-        ]
-        return order_of(full[-1]) if full else default_order(self.domain)
-
-
-def inputs_of(node: Node) -> Iterator[tuple[Node, Path, tuple[int, ...]]]:
-    """The inputs that are met element by element, a path to look at them, and the shape that they
-    are broadcast to."""
-    if node.op == "take":
-        at = node.inputs[1]
-        shape = (*at.shape, *[1] * (len(node.shape) - len(at.shape)))
-        yield at, (("reshape", shape),), node.shape
-        return
-    shape = node.inputs[0].shape if node.reduction else node.shape
-    for x in node.inputs:
-        yield x, (), shape
-
-
-def at_domain(
-    strided: Strided, path: Path, shape: tuple[int, ...], where: tuple[int, ...], domain: Any
-) -> tuple[int, ...] | None:
-    """The strides over the domain of a value as an input of a node of `shape` at `where`."""
-    shown = strided.look(path)
-    return None if shown is None else lift(shown, shape, where, domain)
-
-
-def lift(
-    strided: Strided, shape: tuple[int, ...], where: tuple[int, ...], domain: tuple[int, ...]
-) -> tuple[int, ...] | None:
-    """Strides over a node's shape as strides over the domain in which the node lies at `where`."""
-    mine = over(strided, shape)
-    if mine is None:
-        return None
-    places = [d for d, s in enumerate(where) if s]
-    kept = tuple(domain[d] for d in places)
-    solid: Any = [s for s, n in zip(mine, shape, strict=True) if n != 1]
-    if tuple(n for n in shape if n != 1) != kept:  # the domain has these dimensions cut otherwise
-        cut = Strided(0, shape, mine).reshape(kept)
-        if cut is None:
-            return None
-        solid = cut.strides
-    result = [0] * len(domain)
-    for d, s in zip(places, solid, strict=True):
-        result[d] = s
-    return tuple(result)
-
-
-def natural(node: Node, at: tuple[int, ...], domain: tuple[int, ...]) -> tuple[int, ...]:
-    """What `at` is if a value is met in the order in which it is made, row by row."""
-    kept = tuple(n if s else 1 for n, s in zip(domain, at, strict=True))
-    return mapping(kept, domain) if math.prod(kept) == node.size else ()
-
-
-def cheap(s: Scheduler, node: Node) -> bool:
-    """Whether a value is computed again rather than stored: few cheap operations on few arrays."""
-    count, leaves = 0, set()
-    stack = [node]
-    while stack:
-        n = stack.pop()
-        if n.number in s.places:
-            if n.size > 1:
-                leaves.add(n.number)
-            continue
-        if n.op == "view":
-            base = n.inputs[0]
-            if base.number in s.places or base.op == "constant":
-                leaves.add(base.number)
-                continue
-            stack.append(base)
-            continue
-        if n.op in COSTLY or n.op == "take" or n.reduction or n.op in ("put", "empty"):
-            if n.reduction and n.size < node.size:
-                leaves.add(n.number)
-                continue
-            return False
-        if n.size < node.size:
-            if n.inputs:
-                leaves.add(n.number)
-            continue
-        count += 1
-        if count > CHEAP:
-            return False
-        stack.extend(n.inputs)
-    return len([i for i in leaves]) <= 4
-
-
-def default_order(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(range(len(shape)))
-
-
-def channels_last(ndim: int) -> tuple[int, ...]:
-    """(N, C, …) with the channels as the fastest dimension."""
-    return (0, *range(2, ndim), 1)
-
-
-def order_of(strided: Strided) -> tuple[int, ...]:
-    """The dimensions from slow to fast, by their strides."""
-    size = len(strided.shape)
-    return tuple(sorted(range(size), key=lambda d: (-abs(strided.strides[d]), d)))
-
-
-def mapping(shape: tuple[int, ...], domain: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides over a domain of a value that is laid out row by row and broadcast to it."""
-    found = over(Strided(0, shape, contiguous(shape)), domain)
-    assert found is not None
-    return found
-
-
-def over(strided: Strided, domain: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Strides over a domain to which a place is broadcast."""
-    lead = len(domain) - len(strided.shape)
-    if lead < 0:
-        if any(n != 1 for n in strided.shape[:-lead]):
-            return None
-        strided = Strided(strided.offset, strided.shape[-lead:], strided.strides[-lead:])
-        lead = 0
-    result = [0] * lead
-    for n, s, d in zip(strided.shape, strided.strides, domain[lead:], strict=True):
-        if n not in (d, 1):
-            return None
-        result.append(s if n != 1 else 0)
-    return tuple(result)
-
-
-__all__ = ["Buffer", "Call", "Group", "Place", "Scheduler", "Task"]

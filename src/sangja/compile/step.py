@@ -96,7 +96,10 @@ class CompiledStep:
         difference = "" if last is None else reconcile(last[0], recording)
         if last is not None and not difference:
             kind = DifferentiableReplay if outside else Replay
-            variant.replays = [*variant.replays[-MOST_REPLAYS:], (kind(recording, self.make), shape)]
+            variant.replays = [
+                *variant.replays[-MOST_REPLAYS:],
+                (kind(recording, self.make), shape),
+            ]
             variant.recordings = []
         elif difference:
             variant.reason = difference

@@ -19,14 +19,11 @@ from typing import Any
 import numpy as np
 
 from sangja.compile.graph import Graph, Node
+from sangja.compile.setting import Setting, Untraceable
 from sangja.compile.views import Path, view_shape
 from sangja.core.shapes import normalize_dim
 
 NUMBERS = (bool, int, float, complex)
-
-
-class Untraceable(Exception):
-    """A rule did what cannot be written down: the text says what."""
 
 
 class Cell:
@@ -37,86 +34,6 @@ class Cell:
     def __init__(self, graph: Graph, value: Node) -> None:
         self.graph = graph
         self.value = value
-
-
-class Setting:
-    """A number of the host that may be another at the next call (a learning rate, a step count).
-
-    `value` is that of this call; `again()` computes it anew at a later one.
-    Comparing two settings gives a plain answer, which is noted in `guards`: at a call where it
-    would be another one, the step is recorded anew.
-    """
-
-    __slots__ = ("again", "guards", "value")
-
-    def __init__(self, value: Any, again: Callable[[], Any], guards: list[Any]):
-        self.value = value
-        self.again = again
-        self.guards = guards
-
-    def combine(self, function: Callable[..., Any], *others: Any, swapped: bool = False) -> Any:
-        if any(isinstance(o, (Symbol, np.ndarray)) for o in others):
-            return NotImplemented
-        operands = (*others, self) if swapped else (self, *others)
-
-        def again() -> Any:
-            return function(*[o.again() if isinstance(o, Setting) else o for o in operands])
-
-        return Setting(
-            function(*[o.value if isinstance(o, Setting) else o for o in operands]),
-            again,
-            self.guards,
-        )
-
-    def decide(self, function: Callable[..., Any], *others: Any) -> bool:
-        result = self.combine(function, *others)
-        if result is NotImplemented:
-            raise Untraceable("a setting is compared with an array")
-        self.guards.append((result.again, result.value))
-        return bool(result.value)
-
-    def __float__(self) -> float:
-        raise Untraceable("a setting that may change is read as a number")
-
-    __int__ = __index__ = __float__  # type: ignore[assignment]
-    __hash__ = object.__hash__
-    __array_ufunc__ = None  # NumPy's operators leave a setting to Symbol and to this class
-
-    def __bool__(self) -> bool:
-        return self.decide(bool)
-
-
-def _bind_settings() -> None:
-    """The operators of `Setting`, each NumPy's or Python's own."""
-    import operator
-
-    for name in ("add", "sub", "mul", "truediv", "pow", "floordiv", "mod"):
-        function = getattr(operator, name)
-
-        def forward(self: Any, other: Any, function: Any = function) -> Any:
-            return self.combine(function, other)
-
-        def backward(self: Any, other: Any, function: Any = function) -> Any:
-            return self.combine(function, other, swapped=True)
-
-        setattr(Setting, f"__{name}__", forward)
-        setattr(Setting, f"__r{name}__", backward)
-    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-
-        def compare(self: Any, other: Any, function: Any = getattr(operator, name)) -> bool:
-            return self.decide(function, other)
-
-        setattr(Setting, f"__{name}__", compare)
-    for name in ("neg", "abs"):
-
-        def alone(self: Any, function: Any = getattr(operator, name)) -> Any:
-            return self.combine(function)
-
-        setattr(Setting, f"__{name}__", alone)
-    setattr(Setting, "__hash__", object.__hash__)  # noqa: B010 (defining == takes it away)
-
-
-_bind_settings()
 
 
 class Symbol:
@@ -228,9 +145,7 @@ class Symbol:
 
     def squeeze(self, axis: Any = None) -> Symbol:
         dims = range(self.ndim) if axis is None else axes_of(axis, self.ndim)
-        return self.reshape(
-            tuple(n for d, n in enumerate(self.shape) if d not in dims or n != 1)
-        )
+        return self.reshape(tuple(n for d, n in enumerate(self.shape) if d not in dims or n != 1))
 
     def ravel(self, order: str = "C") -> Symbol:
         return self.reshape(-1)
@@ -284,25 +199,25 @@ class Symbol:
     def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False, **rest: Any) -> Any:
         return reduce(self, np.add, axis, dtype, keepdims, **rest)
 
-    def mean(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Symbol:
+    def mean(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
         dims = axes_of(axis, self.ndim)
         dtype = dtype or (self.dtype if self.dtype.kind == "f" else np.dtype(float))
         total = reduce(self, np.add, dims, dtype, keepdims)
         return total / total.dtype.type(math.prod(self.shape[d] for d in dims))  # type: ignore[no-any-return]
 
-    def max(self, axis: Any = None, keepdims: bool = False, **rest: Any) -> Symbol:
+    def max(self, axis: Any = None, keepdims: bool = False, **rest: Any) -> Any:
         return reduce(self, np.maximum, axis, None, keepdims, **rest)
 
-    def min(self, axis: Any = None, keepdims: bool = False, **rest: Any) -> Symbol:
+    def min(self, axis: Any = None, keepdims: bool = False, **rest: Any) -> Any:
         return reduce(self, np.minimum, axis, None, keepdims, **rest)
 
-    def prod(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Symbol:
+    def prod(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
         return reduce(self, np.multiply, axis, dtype, keepdims)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Symbol:
+    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
         return reduce(self, np.logical_or, axis, None, keepdims)
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Symbol:
+    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
         return reduce(self, np.logical_and, axis, None, keepdims)
 
     # -- NumPy's protocols ---------------------------------------------------------------------
@@ -522,9 +437,9 @@ def index_steps(shape: tuple[int, ...], key: Any) -> tuple[Any, ...]:
     """NumPy's basic indexing as steps of a path."""
     keys = list(key) if isinstance(key, tuple) else [key]
     for k in keys:
-        if not (k is None or k is Ellipsis or isinstance(k, (int, np.integer, slice))) or isinstance(
-            k, bool
-        ):
+        if not (
+            k is None or k is Ellipsis or isinstance(k, (int, np.integer, slice))
+        ) or isinstance(k, bool):
             raise Untraceable("elements are picked by an array")
     given = sum(k is not None and k is not Ellipsis for k in keys)
     if Ellipsis not in keys:
@@ -554,180 +469,5 @@ def index_steps(shape: tuple[int, ...], key: Any) -> tuple[Any, ...]:
     return tuple(steps)
 
 
-# -- NumPy's functions --------------------------------------------------------------------------
-
-
-def concatenate(arrays: Any, axis: int = 0, **rest: Any) -> Symbol:
-    """Arrays end to end: memory, and each put in its place."""
-    graph = graph_of(arrays)
-    nodes = [as_node(graph, a) for a in arrays]
-    axis = normalize_dim(axis, len(nodes[0].shape))
-    dtype = np.result_type(*[n.dtype for n in nodes])
-    total = sum(n.shape[axis] for n in nodes)
-    shape = tuple(total if d == axis else n for d, n in enumerate(nodes[0].shape))
-    if len(nodes) == 1:
-        return Symbol(Cell(graph, graph.cast(nodes[0], dtype)))
-    whole = Symbol(Cell(graph, graph.empty(shape, dtype)))
-    start = 0
-    for node in nodes:
-        stop = start + node.shape[axis]
-        key = (slice(None),) * axis + (slice(start, stop),)
-        if node.size:
-            whole[key].write(Symbol(Cell(graph, node)))
-        start = stop
-    return whole
-
-
-def stack(arrays: Any, axis: int = 0, **rest: Any) -> Symbol:
-    graph = graph_of(arrays)
-    symbols = [Symbol(Cell(graph, as_node(graph, a))) for a in arrays]
-    axis = normalize_dim(axis, symbols[0].ndim + 1)
-    key = (slice(None),) * axis + (None,)
-    return concatenate([s[key] for s in symbols], axis)
-
-
-def moveaxis(x: Symbol, source: Any, destination: Any) -> Symbol:
-    sources = [source] if isinstance(source, int) else list(source)
-    targets = [destination] if isinstance(destination, int) else list(destination)
-    sources = [normalize_dim(d, x.ndim) for d in sources]
-    targets = [normalize_dim(d, x.ndim) for d in targets]
-    order = [d for d in range(x.ndim) if d not in sources]
-    for target, d in sorted(zip(targets, sources, strict=True)):
-        order.insert(target, d)
-    return x.transpose(tuple(order))
-
-
-def clip(x: Any, low: Any = None, high: Any = None, out: Any = None, **_: Any) -> Any:
-    found = x
-    if low is not None:
-        found = call_ufunc(np.maximum, (found, low))
-    if high is not None:
-        found = call_ufunc(np.minimum, (found, high))
-    return into(out, found)
-
-
-def copyto(target: Any, source: Any, casting: str = "same_kind", where: Any = True) -> None:
-    if not isinstance(target, Symbol) or where is not True:
-        raise Untraceable("np.copyto into an array that is not known")
-    target.write(source)
-
-
-def filled(value: Any) -> Callable[..., Symbol]:
-    def like(x: Symbol, fill: Any = value, dtype: Any = None, **_: Any) -> Symbol:
-        dtype = np.dtype(dtype or x.dtype)
-        shape = _.get("shape", x.shape)
-        return full(x.graph, shape if shape is not None else x.shape, fill, dtype)
-
-    return like
-
-
-def full(graph: Graph, shape: Any, value: Any, dtype: Any) -> Symbol:
-    """New memory with one number everywhere, or without values (None)."""
-    shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
-    if value is None:
-        return Symbol(Cell(graph, graph.empty(shape, dtype)))
-    number = graph.cast(as_node(graph, value, dtype), dtype)
-    return Symbol(Cell(graph, graph.view(number, (("expand", shape),))))
-
-
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Symbol:
-    """np.linalg.norm of vectors, for the usual orders."""
-    if axis is None and x.ndim > 1 and ord is not None:
-        raise Untraceable("the norm of a matrix")
-    size = call_ufunc(np.absolute, (x,))
-    if ord in (None, 2, 2.0):
-        return call_ufunc(np.sqrt, (call_ufunc(np.square, (x,)).sum(axis, keepdims=keepdims),))
-    if ord == math.inf:
-        return size.max(axis, keepdims=keepdims)
-    if ord == 1:
-        return size.sum(axis, keepdims=keepdims)
-    return call_ufunc(np.power, ((size**ord).sum(axis, keepdims=keepdims), 1 / ord))
-
-
-def array(x: Any, dtype: Any = None, copy: Any = True, order: str = "K", **_: Any) -> Symbol:
-    if isinstance(x, (list, tuple)):
-        x = stack(x)
-    return x.copy() if dtype is None else x.astype(dtype)
-
-
-def expand_dims(x: Symbol, axis: Any) -> Symbol:
-    count = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
-    new = axes_of(axis, count)
-    old = iter(x.shape)
-    return x.reshape(tuple(1 if d in new else next(old) for d in range(count)))
-
-
-FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.concatenate: concatenate,
-    np.stack: stack,
-    np.moveaxis: moveaxis,
-    np.expand_dims: expand_dims,
-    np.clip: clip,
-    np.copyto: copyto,
-    np.where: where,
-    np.sum: Symbol.sum,
-    np.mean: Symbol.mean,
-    np.max: Symbol.max,
-    np.min: Symbol.min,
-    np.amax: Symbol.max,
-    np.amin: Symbol.min,
-    np.prod: Symbol.prod,
-    np.any: Symbol.any,
-    np.all: Symbol.all,
-    np.reshape: lambda x, shape, **_: x.reshape(shape),
-    np.transpose: lambda x, axes=None: x.transpose(*([] if axes is None else [axes])),
-    np.swapaxes: Symbol.swapaxes,
-    np.squeeze: Symbol.squeeze,
-    np.ravel: Symbol.ravel,
-    np.broadcast_to: lambda x, shape, **_: x.expand(
-        (shape,) if isinstance(shape, int) else tuple(shape)
-    ),
-    np.flip: lambda x, axis=None: x[
-        tuple(
-            slice(None, None, -1) if d in axes_of(axis, x.ndim) else slice(None)
-            for d in range(x.ndim)
-        )
-    ],
-    np.copy: Symbol.copy,
-    np.shape: lambda x: x.shape,
-    np.ndim: lambda x: x.ndim,
-    np.size: lambda x: x.size,
-    np.iscomplexobj: lambda x: x.dtype.kind == "c",
-    np.may_share_memory: lambda *_: True,
-    np.empty_like: filled(None),
-    np.zeros_like: filled(0),
-    np.ones_like: filled(1),
-    np.full_like: lambda x, value, dtype=None, **_: filled(value)(x, dtype=dtype),
-    np.linalg.norm: norm,
-}
-
-
-class Namespace:
-    """What a rule gets as `xp`: NumPy, with new memory that belongs to the graph."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    def empty(self, shape: Any, dtype: Any = float, **_: Any) -> Symbol:
-        return full(self.graph, shape, None, dtype)
-
-    def zeros(self, shape: Any, dtype: Any = float, **_: Any) -> Symbol:
-        return full(self.graph, shape, 0, dtype)
-
-    def ones(self, shape: Any, dtype: Any = float, **_: Any) -> Symbol:
-        return full(self.graph, shape, 1, dtype)
-
-    def full(self, shape: Any, value: Any, dtype: Any = None, **_: Any) -> Symbol:
-        return full(self.graph, shape, value, type_of(value) if dtype is None else dtype)
-
-    def array(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        several = isinstance(x, (list, tuple)) and any(isinstance(v, Symbol) for v in x)
-        return array(x, *args, **kwargs) if several or isinstance(x, Symbol) else np.array(x, *args)
-
-    def asarray(self, x: Any, dtype: Any = None, **_: Any) -> Any:
-        if isinstance(x, Symbol):
-            return x if dtype is None else x.astype(dtype, copy=False)
-        return self.array(x, dtype)
+# NumPy's functions by themselves; `functions` fills it.
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}

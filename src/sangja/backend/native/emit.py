@@ -297,7 +297,8 @@ def kernel_text(name: str, operands: int, code: Code) -> str:
     """A whole module: `code` is the body of a function of the operands `%p0`, `%p1`, …, which do
     not overlap, `%tid` and `%threads`; the kernel around it reads the addresses."""
     params = [f"ptr noalias %p{i}" for i in range(operands)]
-    lines = [f"define internal void @body({', '.join([*params, 'i64 %tid', 'i64 %threads'])}) alwaysinline {{"]
+    head = ", ".join([*params, "i64 %tid", "i64 %threads"])
+    lines = [f"define internal void @body({head}) alwaysinline {{"]
     lines += [code.text(), "}", ""]
     lines += [f"define void @{name}(ptr %args, i64 %tid, i64 %threads) {{", "entry:"]
     for i in range(operands):

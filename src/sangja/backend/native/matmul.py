@@ -1,7 +1,7 @@
 """Products of matrices, with any strides, in batches.
 
-C[m, n] = Σ A[m, k] · B[k, n]. The vectors run along n. Where B does not lie in memory as they need it,
-a first kernel packs it into panels (n / width, k, width); A is read where it is.
+C[m, n] = Σ A[m, k] · B[k, n]. The vectors run along n. Where B does not lie in memory as they need
+it, a first kernel packs it into panels (n / width, k, width); A is read where it is.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Plan:
 @functools.cache
 def plan(gemm: Gemm) -> Plan:
     """How a batch of products is computed."""
-    if gemm.n > 1 and gemm.c[-1] != 1 and gemm.c[-2] == 1 or wants_turning(gemm):
+    if (gemm.n > 1 and gemm.c[-1] != 1 and gemm.c[-2] == 1) or wants_turning(gemm):
         return turned(plan(transposed(gemm)))
     lanes = lanes_of(gemm.dtype)
     mr, nv = tile_shape(gemm.m, gemm.n, gemm.dtype)

@@ -47,7 +47,9 @@ def divide(b: Code, x: Value, y: Value, signed: bool) -> Value:
 
 
 def negative(b: Code, x: Value, signed: bool) -> Value:
-    return b.op(f"fneg {x.type} {x.text}", x.kind, x.lanes) if is_float(x) else b.sub(number(x, 0), x)
+    return (
+        b.op(f"fneg {x.type} {x.text}", x.kind, x.lanes) if is_float(x) else b.sub(number(x, 0), x)
+    )
 
 
 def positive(b: Code, x: Value, signed: bool) -> Value:
@@ -124,7 +126,9 @@ def sign(b: Code, x: Value, signed: bool) -> Value:
     if not is_float(x):
         above = b.select(b.compare("sgt" if signed else "ugt", x, zero), one, zero)
         return b.select(b.compare("slt", x, zero), number(x, -1), above) if signed else above
-    z = b.select(b.compare("ogt", x, zero), one, b.select(b.compare("olt", x, zero), number(x, -1), zero))
+    z = b.select(
+        b.compare("ogt", x, zero), one, b.select(b.compare("olt", x, zero), number(x, -1), zero)
+    )
     return b.select(b.compare("uno", x, x), x, z)
 
 

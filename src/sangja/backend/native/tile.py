@@ -35,8 +35,8 @@ def lanes_of(dtype: str) -> int:
 
 
 def tile_shape(rows: int, columns: int, dtype: str, most_rows: int = 64) -> tuple[int, int]:
-    """Rows and vectors of a tile for a block of `rows` × `columns`: as many sums as registers allow,
-    the rows divided evenly."""
+    """Rows and vectors of a tile for a block of `rows` × `columns`: as many sums as registers
+    allow, the rows divided evenly."""
     lanes = lanes_of(dtype)
     vectors = -(-columns // lanes)
     best, result = 0.0, (1, 1)

@@ -15,7 +15,10 @@ from sangja.backend.native.emit import Code, Value, constant
 
 LOG2E = 1.4426950408889634
 # ln 2 in two parts, the first short enough that n · HIGH is exact.
-LN2 = {"float": (0.693359375, -2.12194440e-4), "double": (0.6931471803691238, 1.9082149292705877e-10)}  # fmt: skip
+LN2 = {
+    "float": (0.693359375, -2.12194440e-4),
+    "double": (0.6931471803691238, 1.9082149292705877e-10),
+}
 # Added to a number of moderate size, it pushes the fraction out of the mantissa.
 ROUNDER = {"float": 12582912.0, "double": 6755399441055744.0}
 # (eʳ − 1 − r) / r² on |r| ≤ ln 2 / 2.
@@ -133,7 +136,7 @@ def expm1(b: Code, x: Value) -> Value:
 def log(b: Code, x: Value) -> Value:
     """ln x; error ≤ 1.5 ulp. −∞ at 0, nan below."""
     double = x.kind == "double"
-    kind, shift, bias = ("i64", 52, 1023) if double else ("i32", 23, 127)
+    kind, shift = ("i64", 52) if double else ("i32", 23)
     least, lift = (2.0**-1022, 54) if double else (2.0**-126, 25)
     tiny = b.compare("olt", x, number(x, least))
     scaled = b.select(tiny, b.mul(x, number(x, 2.0**lift)), x)
@@ -236,9 +239,7 @@ def power(b: Code, x: Value, y: Value) -> Value:
     special = b.compare("oeq", b.intrinsic("fabs", wide), number(wide, math.inf))
     special = b.binary("or", special, b.compare("oeq", wide, zero))
     endless = b.compare("oeq", b.intrinsic("fabs", exponent), number(wide, math.inf))
-    size = b.select(
-        b.binary("and", endless, b.compare("oeq", wide, number(wide, -1.0))), one, size
-    )
+    size = b.select(b.binary("and", endless, b.compare("oeq", wide, number(wide, -1.0))), one, size)
     special = b.binary("or", special, endless)
     signed = b.select(endless, size, signed)
     z = b.select(special, b.select(whole, signed, size), z)
