@@ -3,10 +3,27 @@ NumPy."""
 
 from math import e, inf, nan, pi
 
-from sangja import autograd, cuda, linalg, nn, optim, random, return_types, special, utils
+from sangja import (
+    accelerator,
+    amp,
+    autograd,
+    backends,
+    cuda,
+    jit,
+    linalg,
+    nn,
+    onnx,
+    optim,
+    random,
+    return_types,
+    special,
+    utils,
+    version,
+)
 from sangja.backend.generator import default_generator
 from sangja.backend.threads import get_num_threads, set_num_threads
 from sangja.compile import compile
+from sangja.core.accelerators import autocast, is_autocast_available, is_autocast_enabled
 from sangja.core.device import (
     Device as device,
     Layout as layout,
@@ -39,6 +56,13 @@ from sangja.core.dtypes import (
     uint16,
     uint32,
     uint64,
+)
+from sangja.core.flags import (
+    are_deterministic_algorithms_enabled,
+    get_float32_matmul_precision,
+    is_deterministic_algorithms_warn_only_enabled,
+    set_float32_matmul_precision,
+    use_deterministic_algorithms,
 )
 from sangja.core.formatting import set_printoptions
 from sangja.core.limits import finfo, get_default_dtype, iinfo, set_default_dtype
@@ -418,6 +442,7 @@ __all__ = [
     "Tensor",
     "abs",
     "absolute",
+    "accelerator",
     "acos",
     "acosh",
     "adaptive_avg_pool1d",
@@ -436,6 +461,7 @@ __all__ = [
     "amax",
     "amin",
     "aminmax",
+    "amp",
     "any",
     "arange",
     "arccos",
@@ -445,6 +471,7 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "are_deterministic_algorithms_enabled",
     "argmax",
     "argmin",
     "argsort",
@@ -459,8 +486,10 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
+    "autocast",
     "autograd",
     "avg_pool1d",
+    "backends",
     "baddbmm",
     "batch_norm",
     "bernoulli",
@@ -500,6 +529,7 @@ __all__ = [
     "clone",
     "column_stack",
     "combinations",
+    "compile",
     "complex",
     "complex128",
     "complex64",
@@ -589,6 +619,8 @@ __all__ = [
     "ge",
     "ger",
     "get_default_dtype",
+    "get_float32_matmul_precision",
+    "get_num_threads",
     "get_rng_state",
     "greater",
     "greater_equal",
@@ -618,7 +650,10 @@ __all__ = [
     "int64",
     "int8",
     "inverse",
+    "is_autocast_available",
+    "is_autocast_enabled",
     "is_complex",
+    "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
     "is_nonzero",
@@ -630,6 +665,7 @@ __all__ = [
     "isnan",
     "isneginf",
     "isposinf",
+    "jit",
     "kl_div",
     "kron",
     "kthvalue",
@@ -709,6 +745,7 @@ __all__ = [
     "numerical_diff",
     "ones",
     "ones_like",
+    "onnx",
     "optim",
     "outer",
     "pairwise_distance",
@@ -764,7 +801,9 @@ __all__ = [
     "select_scatter",
     "selu",
     "set_default_dtype",
+    "set_float32_matmul_precision",
     "set_grad_enabled",
+    "set_num_threads",
     "set_printoptions",
     "set_rng_state",
     "sgn",
@@ -826,10 +865,12 @@ __all__ = [
     "unique_consecutive",
     "unsafe_split",
     "unsqueeze",
+    "use_deterministic_algorithms",
     "utils",
     "var",
     "var_mean",
     "vdot",
+    "version",
     "vsplit",
     "vstack",
     "where",

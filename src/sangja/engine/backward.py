@@ -267,6 +267,18 @@ def run_hooks(hooks: dict[int, Any], g: Any) -> Any:
 # -- what a user calls ------------------------------------------------------------------------
 
 
+def backward_from(
+    tensor: Any,
+    gradient: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add to the `.grad` of every leaf the derivative of this tensor, times `gradient`, which a
+    scalar does not need. Otherwise as `autograd.backward`."""
+    backward(tensor, gradient, retain_graph, create_graph, inputs)
+
+
 def backward(
     tensors: Any,
     grad_tensors: Any = None,

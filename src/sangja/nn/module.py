@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from sangja.core import dtypes
+from sangja.core.device import check_device
 from sangja.core.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -219,6 +220,15 @@ class Module(Stateful):
         """The module where it is: in the memory of the CPU."""
         return self
 
+    def cuda(self: M, device: Any = None) -> M:
+        """The module on a graphics card. Raises `DeviceError`: there is none."""
+        check_device("cuda" if device is None else device)
+        return self
+
+    def share_memory(self: M) -> M:
+        """The module itself. Threads share its tensors as they are; processes get copies."""
+        return self
+
     def to(self: M, *args: Any, **kwargs: Any) -> M:
         """`to(dtype)`, `to(device)`, `to(device, dtype)` or `to(tensor)`: convert all floating
         parameters and buffers to the dtype."""
@@ -228,6 +238,9 @@ class Module(Stateful):
                 dtype = value.dtype
             elif isinstance(value, (dtypes.DType, np.dtype, type)):
                 dtype = value
+            elif value is not None and not isinstance(value, bool):
+                check_device(value)
+        check_device(kwargs.get("device"))
         if dtype is None:
             return self
         if dtypes.to_numpy(dtype).kind not in "fc":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.core.device import contiguous_format
 from sangja.core.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -17,7 +18,7 @@ from sangja.core.formatting import array_suffixes, format_array, format_number
 from sangja.core.settings import settings
 from sangja.core.shapes import normalize_dim
 from sangja.engine import Tensor, apply, wrap
-from sangja.engine.inplace import Copy
+from sangja.engine.inplace import Copy, OrderedCopy
 from sangja.engine.mode import announce
 from sangja.engine.tensor import create, node_of, share, version_of
 from sangja.ops.split import unbind
@@ -100,13 +101,14 @@ def requires_grad_(input: Tensor, requires_grad: bool = True) -> Tensor:
 
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy in new memory that remembers what it is a copy of."""
-    return apply(Copy, input)  # type: ignore[no-any-return]
+    """A copy in new memory that remembers what it is a copy of; its elements in the order of the
+    input's, or with `memory_format=contiguous_format` in that of the indices."""
+    return apply(OrderedCopy if memory_format is contiguous_format else Copy, input)  # type: ignore[no-any-return]
 
 
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """Itself if the elements lie in order in memory, else such a copy."""
-    return input if is_contiguous(input) else apply(Copy, input, order="C")
+    return input if is_contiguous(input) else apply(OrderedCopy, input)
 
 
 def numpy(input: Tensor, *, force: bool = False) -> Array:
