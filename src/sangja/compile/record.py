@@ -107,8 +107,9 @@ class Recorder:
         self.symbols: dict[Any, Symbol] = {}
         self.kept: list[Any] = []
         self.outside: list[tuple[Any, Symbol, Node]] = []
-        self.owners: dict[int, Any] = {}
-        self.computed: set[int] = set()
+        self.sharing: dict[int, list[int]] = {}  # memory: which values from outside look at it
+        self.lost: list[tuple[Cell, Cell, str]] = []  # share memory, and the graph does not know
+        self.broken = ""  # why the rest of the call is not recorded
         self.zeroed: set[int] = set()
         self.leaves: dict[int, Tensor] = {}
         self.collecting: list[Update] = []
@@ -125,13 +126,7 @@ class Recorder:
     def adopt(self, array: Any, source: Any) -> Symbol:
         """A symbol for an array from outside."""
         owner = owner_of(array)
-        known = self.owners.setdefault(id(owner), array)
-        if known is not array and key_of(known) != key_of(array) and array.size:
-            raise RecordingError(
-                "a tensor and a view of it both come from outside of the compiled step; what is "
-                "written through one would not be seen in the other. Make the view inside the "
-                "step, or pass a clone()"
-            )
+        self.sharing.setdefault(id(owner), []).append(len(self.outside))
         node = self.graph.input(source, array.shape, array.dtype)
         symbol = Symbol(Cell(self.graph, node))
         self.outside.append((source, symbol, node))
@@ -161,6 +156,8 @@ class Recorder:
 
     def watch(self, what: Any, inputs: Any, static: dict[str, Any], out: Any) -> None:
         """One event of the engine."""
+        if self.broken:
+            return
         if isinstance(what, str):
             getattr(self, "on_" + what.replace("host", "host_action"), ignore)(*inputs)
         elif isinstance(what, type) and issubclass(what, Primitive):
@@ -180,7 +177,7 @@ class Recorder:
         operands = self.promoted(primitive, inputs, [self.symbol(x) for x in inputs])
         found = self.traced(primitive, operands, static, arrays, several)
         for array, symbol in zip(arrays, found, strict=True):
-            self.bind(array, self.with_memory(array, symbol, inputs))
+            self.bind(array, self.with_memory(array, symbol, inputs, primitive.__name__))
 
     def traced(
         self, primitive: Any, operands: list[Any], static: Any, arrays: list[Any], several: bool
@@ -214,13 +211,18 @@ class Recorder:
         made = self.graph.host(function, nodes, [(a.shape, a.dtype) for a in arrays], several)
         return [Symbol(Cell(self.graph, node)) for node in made]
 
-    def with_memory(self, array: Any, symbol: Symbol, inputs: Any) -> Symbol:
+    def with_memory(self, array: Any, symbol: Symbol, inputs: Any, name: str) -> Symbol:
         """The symbol of a result, sharing memory with an input exactly if the array does."""
         for x in inputs:
             known = array_of(x)
-            if isinstance(known, np.ndarray) and self.symbol(x).cell is symbol.cell:
-                shares = array is known or np.may_share_memory(array, known)
+            if not isinstance(known, np.ndarray):
+                continue
+            cell = self.symbol(x).cell
+            shares = array is known or np.may_share_memory(array, known)
+            if cell is symbol.cell:
                 return symbol if shares else symbol.copy()
+            if shares and array.size:
+                self.lost.append((cell, symbol.cell, name))
         return symbol
 
     def promoted(self, primitive: Any, inputs: Any, operands: list[Any]) -> list[Any]:
@@ -249,6 +251,13 @@ class Recorder:
 
     def on_write(self, x: Tensor, z: Any) -> None:
         """`x` was overwritten in place by `z`."""
+        cell = self.symbol(x).cell
+        for one, other, name in self.lost:
+            if cell is one or cell is other:
+                self.broken = (
+                    f"memory that {name} shares between two tensors is written to, at "
+                    f"{user_line()}, and {name} has no lowering; write to a clone() instead"
+                )
         self.symbol(x).write(self.symbol(z) if isinstance(z, (Tensor, np.ndarray)) else z)
 
     def on_update(self, rule: Any, inputs: Any, static: dict[str, Any], written: Any) -> None:
@@ -323,6 +332,14 @@ class Recorder:
 
     # -- the end -------------------------------------------------------------------------------
 
+    def check_alone(self, symbol: Symbol, node: Node) -> None:
+        """A value that shares its memory with another one from outside must not be written."""
+        if symbol.cell.value is not node:
+            self.broken = (
+                "a tensor and a view of it both come from outside of the step, and one is written "
+                "to; make the view inside of the step, or pass a clone()"
+            )
+
     def differentiate(self, results: list[Tensor]) -> None:
         """Record the way back as well, from gradients of the results to all leaves."""
         recording = self.recording
@@ -356,6 +373,9 @@ class Recorder:
         for source, symbol, node in self.outside:
             if symbol.cell.value is not node and not isinstance(source, Gradient):
                 recording.writes.append((source, symbol.cell.value))
+            for places in self.sharing.values():
+                if len(places) > 1 and any(self.outside[i][1].cell is symbol.cell for i in places):
+                    self.check_alone(symbol, node)
         self.symbols.clear()
         self.kept.clear()
         return recording

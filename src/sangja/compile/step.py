@@ -90,9 +90,12 @@ class CompiledStep:
             if outside:
                 recorder.differentiate(results)
         recording = recorder.finish(results)
+        variant.calls += 1
+        if recorder.broken:
+            self.give_up(variant, recorder.broken)
+            return output
         last = variant.recordings[-1] if variant.recordings else None
         variant.recordings = [(recording, shape)]
-        variant.calls += 1
         difference = "" if last is None else reconcile(last[0], recording)
         if last is not None and not difference:
             kind = DifferentiableReplay if outside else Replay
@@ -103,15 +106,22 @@ class CompiledStep:
             variant.recordings = []
         elif difference:
             variant.reason = difference
-        if variant.calls >= ATTEMPTS * (1 + len(variant.replays)) and not variant.plain:
-            variant.plain = True
-            warnings.warn(
-                f"compile: {variant.calls} calls of {name_of(self.function)} did not settle on one "
-                f"program, so it now runs as it is written: {variant.reason or GUARDS}. What "
-                "changes from call to call must be an argument or a setting of the optimizer",
-                stacklevel=3,
+        if variant.calls >= ATTEMPTS * (1 + len(variant.replays)):
+            self.give_up(
+                variant,
+                f"{variant.calls} calls did not settle on one program: {variant.reason or GUARDS}. "
+                "What changes from call to call must be an argument or a setting of the optimizer",
             )
         return output
+
+    def give_up(self, variant: Variant, reason: str) -> None:
+        """From now on the function runs as it is written; says so once."""
+        if not variant.plain:
+            variant.plain, variant.reason = True, reason
+            warnings.warn(
+                f"compile: {name_of(self.function)} runs as it is written from now on: {reason}",
+                stacklevel=4,
+            )
 
     def explain(self) -> str:
         """What was recorded, what was fused, what runs how, and how long it takes.
