@@ -3,8 +3,27 @@ NumPy."""
 
 from math import e, inf, nan, pi
 
-from sangja import autograd, cuda, linalg, nn, optim, random, return_types, special, utils
+from sangja import (
+    accelerator,
+    amp,
+    autograd,
+    backends,
+    cuda,
+    jit,
+    linalg,
+    nn,
+    onnx,
+    optim,
+    random,
+    return_types,
+    special,
+    utils,
+    version,
+)
 from sangja.backend.generator import default_generator
+from sangja.backend.threads import get_num_threads, set_num_threads
+from sangja.compile import compile
+from sangja.core.accelerators import autocast, is_autocast_available, is_autocast_enabled
 from sangja.core.device import (
     Device as device,
     Layout as layout,
@@ -37,6 +56,13 @@ from sangja.core.dtypes import (
     uint16,
     uint32,
     uint64,
+)
+from sangja.core.flags import (
+    are_deterministic_algorithms_enabled,
+    get_float32_matmul_precision,
+    is_deterministic_algorithms_warn_only_enabled,
+    set_float32_matmul_precision,
+    use_deterministic_algorithms,
 )
 from sangja.core.formatting import set_printoptions
 from sangja.core.limits import finfo, get_default_dtype, iinfo, set_default_dtype
@@ -433,6 +459,7 @@ __all__ = [
     "UntypedStorage",
     "abs",
     "absolute",
+    "accelerator",
     "acos",
     "acosh",
     "adaptive_avg_pool1d",
@@ -451,6 +478,7 @@ __all__ = [
     "amax",
     "amin",
     "aminmax",
+    "amp",
     "angle",
     "any",
     "arange",
@@ -461,6 +489,7 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "are_deterministic_algorithms_enabled",
     "argmax",
     "argmin",
     "argsort",
@@ -476,8 +505,10 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
+    "autocast",
     "autograd",
     "avg_pool1d",
+    "backends",
     "baddbmm",
     "batch_norm",
     "bernoulli",
@@ -517,6 +548,7 @@ __all__ = [
     "clone",
     "column_stack",
     "combinations",
+    "compile",
     "complex",
     "complex128",
     "complex64",
@@ -607,6 +639,8 @@ __all__ = [
     "ge",
     "ger",
     "get_default_dtype",
+    "get_float32_matmul_precision",
+    "get_num_threads",
     "get_rng_state",
     "greater",
     "greater_equal",
@@ -637,8 +671,11 @@ __all__ = [
     "int64",
     "int8",
     "inverse",
+    "is_autocast_available",
+    "is_autocast_enabled",
     "is_complex",
     "is_conj",
+    "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
     "is_neg",
@@ -653,6 +690,7 @@ __all__ = [
     "isneginf",
     "isposinf",
     "isreal",
+    "jit",
     "kl_div",
     "kron",
     "kthvalue",
@@ -732,6 +770,7 @@ __all__ = [
     "numerical_diff",
     "ones",
     "ones_like",
+    "onnx",
     "optim",
     "outer",
     "pairwise_distance",
@@ -791,7 +830,9 @@ __all__ = [
     "select_scatter",
     "selu",
     "set_default_dtype",
+    "set_float32_matmul_precision",
     "set_grad_enabled",
+    "set_num_threads",
     "set_printoptions",
     "set_rng_state",
     "sgn",
@@ -853,10 +894,12 @@ __all__ = [
     "unique_consecutive",
     "unsafe_split",
     "unsqueeze",
+    "use_deterministic_algorithms",
     "utils",
     "var",
     "var_mean",
     "vdot",
+    "version",
     "view_as_complex",
     "view_as_real",
     "vsplit",

@@ -5,11 +5,13 @@ from sangja.engine.backward import backward, grad
 from sangja.engine.checks import GradcheckError, gradcheck, gradgradcheck, numerical_diff
 from sangja.engine.function import Context as FunctionCtx, Function, once_differentiable
 from sangja.engine.mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from sangja.engine.variable import Variable
 
 __all__ = [
     "Function",
     "FunctionCtx",
     "GradcheckError",
+    "Variable",
     "backward",
     "detect_anomaly",
     "enable_grad",

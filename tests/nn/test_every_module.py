@@ -303,6 +303,7 @@ OTHERS = [
 ]
 # Made of other modules or of nothing: tests/nn/test_module.py and test_parity.py have them.
 WITHOUT_A_CASE = {
+    "DataParallel",
     "Buffer",
     "Module",
     "ModuleDict",

@@ -10,10 +10,14 @@ import numpy as np
 
 @dataclass
 class Settings:
-    """`default_dtype`: the float dtype of new tensors; `language`: "en" or "ko" for messages."""
+    """`default_dtype`: the float dtype of new tensors; `language`: "en" or "ko" for messages;
+    `deterministic`, `warn_only` and `matmul_precision`: what `core.flags` was asked for."""
 
     default_dtype: np.dtype[np.floating]
     language: str
+    deterministic: bool = False
+    warn_only: bool = False
+    matmul_precision: str = "highest"
 
 
 settings = Settings(

@@ -14,7 +14,7 @@ from sangja.engine.mode import (
 )
 from sangja.engine.primitive import Primitive
 from sangja.engine.structure import broadcast_to, sum_to
-from sangja.engine.tensor import Node, Tensor, wrap
+from sangja.engine.tensor import Node, Tensor, named, wrap
 
 __all__ = [
     "Function",
@@ -31,6 +31,7 @@ __all__ = [
     "inference_mode",
     "inplace",
     "is_grad_enabled",
+    "named",
     "no_grad",
     "rearrange",
     "set_grad_enabled",

@@ -23,7 +23,7 @@ from sangja.core.errors import (
     ShapeError,
 )
 from sangja.engine.apply import remember_pick
-from sangja.engine.mode import MODE, ModeGuard
+from sangja.engine.mode import MODE, ModeGuard, announce
 from sangja.engine.structure import fit
 from sangja.engine.tensor import NOTHING, SEVERAL, Node, Tensor, node_of, wrap
 
@@ -267,6 +267,18 @@ def run_hooks(hooks: dict[int, Any], g: Any) -> Any:
 # -- what a user calls ------------------------------------------------------------------------
 
 
+def backward_from(
+    tensor: Any,
+    gradient: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add to the `.grad` of every leaf the derivative of this tensor, times `gradient`, which a
+    scalar does not need. Otherwise as `autograd.backward`."""
+    backward(tensor, gradient, retain_graph, create_graph, inputs)
+
+
 def backward(
     tensors: Any,
     grad_tensors: Any = None,
@@ -319,6 +331,7 @@ def accumulate(tensor: Tensor, d: Any) -> None:
     """`tensor.grad += d`, in place once there is one (as PyTorch, so that references stay
     valid)."""
     known: Any = tensor._grad
+    announce("accumulate", tensor, known)
     if isinstance(d, Tensor):
         tensor._grad = d if known is None else known + d
     elif known is None:

@@ -56,6 +56,15 @@ class Copy(Primitive):
         return g
 
 
+class OrderedCopy(Copy):
+    """z = x in new memory, the last dimension's elements side by side"""
+
+    grad_name = "CloneBackward0"
+
+    def forward(xp, x):
+        return xp.array(x, order="C")
+
+
 def check_writable(x: Tensor, name: str) -> None:
     """Refuse the writes that PyTorch refuses: into a leaf that requires a gradient, while
     operations are remembered; into memory that several elements share."""
@@ -210,12 +219,15 @@ def update(
 ) -> None:
     """Run `rule(*arrays, **static)`, which changes the arrays of `written` in place and reads those
     of `read`, unrecorded: how optimizers move parameters and their state."""
+    mode = MODE.get()
+    if mode.collect is not None:
+        mode.collect(rule, written, read, static)
+        return
+    if mode.watch is not None:
+        mode.watch(rule, written + read, static, written)
     quiet.run(rule, *[x.array for x in written], *[x.array for x in read], **static)
     for x in written:
         version_of(x).bump(rule.__name__)
-    watch = MODE.get().watch
-    if watch is not None:
-        watch(rule, written + read, static, written)
 
 
 def rearrange(x: Tensor, rearranged: Callable[[Tensor], Tensor], name: str) -> Tensor:

@@ -117,13 +117,15 @@ class Primitive:
     for all, or the names of those;
     `floats`: integer inputs are brought to the default float dtype first (`sin`, `exp`, …);
     `views`: the result may share the memory of the first input;
-    `grad_name`: the name under which a tensor prints it (`MulBackward0`).
+    `grad_name`: the name under which a tensor prints it (`MulBackward0`);
+    `shown`: the inputs in PyTorch's order, where it is another.
     """
 
     promotes: ClassVar[bool | tuple[str, ...]] = False
     floats: ClassVar[bool] = False
     views: ClassVar[bool] = False
     grad_name: ClassVar[str] = ""
+    shown: ClassVar[tuple[int, ...]] = ()
 
     inputs: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
@@ -147,6 +149,12 @@ class Primitive:
             cls.differentiable = -1  # every input: `dall` returns None where it has none
         cls.plans = {}
         cls.grad_name = cls.__dict__.get("grad_name") or cls.__name__ + "Backward0"
+
+    @classmethod
+    def name_of(cls, static: dict[str, Any], targets: Any) -> str:
+        """The name under which a tensor prints one use of it, by its static arguments and the
+        shapes and dtypes of its inputs, where they are not those of the result."""
+        return cls.grad_name
 
     @classmethod
     def plan(cls, mask: int) -> Plan:

@@ -12,6 +12,7 @@ from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
 from sangja.core.settings import settings
 from sangja.core.shapes import Size
+from sangja.engine.mode import announce
 from sangja.engine.operations import Operations
 from sangja.engine.primitive import Plan, Primitive
 from sangja.engine.version import Version
@@ -19,6 +20,7 @@ from sangja.engine.version import Version
 Array = np.ndarray[Any, Any]
 Hook = Callable[[Any], Any]
 create = object.__new__
+ENDS = "ends "  # a key in `Node.static`, as the next
 RESULTS = "results "  # a key in `Node.static` that no argument can have
 SEVERAL: Any = ((), None)  # the target of an edge to an operation with several results
 NOTHING: list[Any] = []  # what a node keeps whose rules need no value
@@ -58,17 +60,22 @@ class Node:
         """PyTorch's name of the backward function, such as `MulBackward0`."""
         if self.primitive.grad_name == "PickBackward0":
             return str(self.edges[0].name())
-        return self.static.get("grad_name") or self.primitive.grad_name
+        return self.static.get("grad_name") or self.primitive.name_of(self.static, self.targets)
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The nodes (or accumulators of leaves) that the gradient goes on to, as in PyTorch."""
-        return tuple(
-            (AccumulateGrad(e) if isinstance(e, Tensor) else e, e_index(e)) for e in self.edges
-        )
+        """The nodes (or accumulators of leaves) that the gradient goes on to, as in PyTorch; None
+        for an input without a gradient."""
+        edges = self.static.get(ENDS)
+        if edges is None:
+            primitive, needs = self.primitive, self.plan.needs
+            count = max(len(primitive.inputs), *(i + 1 for i in needs), 1)
+            by_place = dict(zip(needs, self.edges, strict=False))
+            edges = [by_place.get(i) for i in primitive.shown or range(count)]
+        return tuple((AccumulateGrad(e) if isinstance(e, Tensor) else e, e_index(e)) for e in edges)
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object>"
+        return f"<{self.name()} object at {id(self):#x}>"
 
 
 class NodeExtra:
@@ -91,6 +98,8 @@ def e_index(edge: Any) -> int:
 class AccumulateGrad:
     """What stands at the end of a graph: adds the gradient to its leaf's `.grad`."""
 
+    next_functions: tuple[tuple[Any, int], ...] = ()
+
     def __init__(self, variable: Tensor) -> None:
         self.variable = variable
 
@@ -98,7 +107,7 @@ class AccumulateGrad:
         return "AccumulateGrad"
 
     def __repr__(self) -> str:
-        return "<AccumulateGrad object>"
+        return f"<AccumulateGrad object at {id(self.variable):#x}>"
 
 
 class View:
@@ -226,6 +235,7 @@ class Tensor(Operations):
                     f"assigned grad has data of a different type: {value.dtype} "
                     f"for a tensor of {self.dtype}"
                 )
+        announce("zero_grad", self)
         self._grad = value
 
     @grad.deleter
@@ -274,6 +284,18 @@ def legacy_array(args: tuple[Any, ...]) -> Array:
             return np.zeros(args[0], default)
         return np.array(args[0], default)
     return np.zeros(args if args else (0,), default)
+
+
+def named(z: Tensor, grad_name: str, *inputs: Tensor) -> Tensor:
+    """z, whose backward function prints under PyTorch's name for the whole that it is the last
+    operation of; with `inputs`, those of the whole are its next functions."""
+    node = z._node
+    if node is not None:
+        node.static = {**node.static, "grad_name": grad_name}
+        if inputs:
+            ends = tuple((x._node or x) if x._requires_grad else None for x in inputs)
+            node.static[ENDS] = ends
+    return z
 
 
 def wrap(array: Any) -> Tensor:

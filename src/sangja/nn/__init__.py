@@ -1,6 +1,6 @@
 """Rank 4: layers and losses as modules."""
 
-from sangja.nn import functional, init, utils
+from sangja.nn import functional, init, modules, parallel, utils
 from sangja.nn.activation import (
     CELU,
     ELU,
@@ -118,6 +118,7 @@ from sangja.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from sangja.nn.parallel import DataParallel
 from sangja.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from sangja.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -195,6 +196,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -315,5 +317,7 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "modules",
+    "parallel",
     "utils",
 ]

@@ -1,5 +1,6 @@
 """`sangja.nn.functional`: layers, activations and losses as functions, under PyTorch's names."""
 
+from sangja.nn.deprecated import upsample
 from sangja.ops.activation import (
     celu,
     elu,
@@ -200,4 +201,5 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",
+    "upsample",
 ]

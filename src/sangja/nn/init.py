@@ -6,9 +6,11 @@ in · ∏kernel and out · ∏kernel.
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from sangja.engine import Tensor, wrap
 from sangja.engine.inplace import overwritten
 from sangja.nn.parameter import is_lazy
 
+F = TypeVar("F", bound=Callable[..., Any])
 SELF_NORMALIZING = 3.0 / 4
 GAINS = {"sigmoid": 1.0, "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": SELF_NORMALIZING}
 LINEAR = {"linear", "conv1d", "conv2d", "conv3d"}
@@ -226,3 +229,37 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     for column in range(columns):
         tensor.array[default_generator.permutation(rows)[:zeros], column] = 0
     return overwritten(tensor, "sparse_")
+
+
+# -- the names before the underscore ------------------------------------------------------------
+
+
+def without_underscore(function: F) -> F:
+    """The function under the name it had before PyTorch 0.4, with a warning."""
+    name = function.__name__
+
+    @functools.wraps(function)
+    def old(*args: Any, **kwargs: Any) -> Any:
+        warnings.warn(
+            f"`nn.init.{name[:-1]}` is now deprecated in favor of `nn.init.{name}`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return function(*args, **kwargs)
+
+    old.__name__ = old.__qualname__ = name[:-1]
+    old.__doc__ = f"`{name}` under the name it had before."
+    return old  # type: ignore[return-value]
+
+
+uniform = without_underscore(uniform_)
+normal = without_underscore(normal_)
+constant = without_underscore(constant_)
+eye = without_underscore(eye_)
+dirac = without_underscore(dirac_)
+xavier_uniform = without_underscore(xavier_uniform_)
+xavier_normal = without_underscore(xavier_normal_)
+kaiming_uniform = without_underscore(kaiming_uniform_)
+kaiming_normal = without_underscore(kaiming_normal_)
+orthogonal = without_underscore(orthogonal_)
+sparse = without_underscore(sparse_)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from sangja.core import dtypes
+from sangja.core.device import check_device
 from sangja.core.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -17,6 +18,8 @@ from sangja.core.errors import (
 )
 from sangja.engine import Tensor, wrap
 from sangja.engine.hooks import RemovableHandle, add_hook
+from sangja.engine.inplace import zero_
+from sangja.engine.mode import MODE, announce
 from sangja.nn.parameter import is_lazy
 from sangja.nn.passage import Observer
 from sangja.nn.state import Stateful, own_hooks
@@ -72,6 +75,8 @@ class Module(Stateful):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
+            if MODE.get().watch is not None:
+                announce("module", self)
             if self._hooked:
                 return call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)
@@ -156,11 +161,11 @@ class Module(Stateful):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters; with `set_to_none=False` fill them with 0."""
         for parameter in self.parameters():
+            announce("zero_grad", parameter)
             if set_to_none or parameter._grad is None:
                 parameter._grad = None
             else:
-                parameter._grad = parameter._grad.detach()
-                parameter._grad.array[...] = 0
+                parameter._grad = zero_(parameter._grad.detach())
 
     def _apply(self: M, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> M:
         """Replace the values of all parameters, gradients and buffers by `fn` of them; the
@@ -215,6 +220,15 @@ class Module(Stateful):
         """The module where it is: in the memory of the CPU."""
         return self
 
+    def cuda(self: M, device: Any = None) -> M:
+        """The module on a graphics card. Raises `DeviceError`: there is none."""
+        check_device("cuda" if device is None else device)
+        return self
+
+    def share_memory(self: M) -> M:
+        """The module itself. Threads share its tensors as they are; processes get copies."""
+        return self
+
     def to(self: M, *args: Any, **kwargs: Any) -> M:
         """`to(dtype)`, `to(device)`, `to(device, dtype)` or `to(tensor)`: convert all floating
         parameters and buffers to the dtype."""
@@ -224,6 +238,9 @@ class Module(Stateful):
                 dtype = value.dtype
             elif isinstance(value, (dtypes.DType, np.dtype, type)):
                 dtype = value
+            elif value is not None and not isinstance(value, bool):
+                check_device(value)
+        check_device(kwargs.get("device"))
         if dtype is None:
             return self
         if dtypes.to_numpy(dtype).kind not in "fc":

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from sangja.engine import Tensor, wrap
+from sangja.engine import Tensor, named, wrap
 from sangja.nn import functional as F, init
 from sangja.nn.module import Module
 from sangja.nn.packed import PackedSequence, runs
@@ -203,8 +203,13 @@ class RNNBase(Module):
         flat, last = self.run_layers(x.reshape(-1, x.shape[2]), steps, states)
         z = flat.reshape(*x.shape[:2], -1)
         if not batched:
-            return z.reshape(len(input), -1), self.given_back(last, batched)
-        return (z.transpose(0, 1) if self.batch_first else z), self.given_back(last, batched)
+            z = named(z.reshape(len(input), -1), "SqueezeBackward1")
+        elif self.batch_first:
+            z = z.transpose(0, 1)
+        else:
+            single = "MkldnnRnnLayerBackward0" if self.mode == "LSTM" else "StackBackward0"
+            z = named(z, "CatBackward0" if self.bidirectional else single)
+        return z, self.given_back(last, batched)
 
     def check_input(self, x: Tensor) -> None:
         if x.shape[-1] != self.input_size:

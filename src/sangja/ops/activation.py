@@ -12,7 +12,7 @@ from typing import Any
 from sangja.backend.generator import default_generator
 from sangja.core.errors import ArgumentError, DivisionError, ShapeError
 from sangja.core.shapes import normalize_dim
-from sangja.engine import Primitive, Tensor, apply, inplace as write_into, unary
+from sangja.engine import Primitive, Tensor, apply, inplace as write_into, named, unary
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.elementwise import (
     absolute,
@@ -25,6 +25,7 @@ from sangja.ops.elementwise import (
     subtract,
 )
 from sangja.ops.exponential import exp
+from sangja.ops.out import into
 from sangja.ops.shape import reshape
 from sangja.ops.special import erf
 from sangja.ops.special_kernels import erf as erf_kernel
@@ -362,8 +363,10 @@ class Mish(Primitive):
         return g * (t + x * sigmoid(x) * (1 - t * t))
 
 
-def sigmoid(input: Any) -> Tensor:
+def sigmoid(input: Any, *, out: Any = None) -> Tensor:
     """z = 1 / (1 + e⁻ˣ)."""
+    if out is not None:
+        return into(out, sigmoid(input))
     return unary(Sigmoid, input)
 
 
@@ -446,4 +449,5 @@ def glu(input: Any, dim: int = -1) -> Tensor:
         raise ShapeError(f"glu: Halving dimension must be even, but dimension {dim} is size {size}")
     before = (slice(None),) * dim
     half = size // 2
-    return input[(*before, slice(None, half))] * sigmoid(input[(*before, slice(half, None))])
+    z = input[(*before, slice(None, half))] * sigmoid(input[(*before, slice(half, None))])
+    return named(z, "GluBackward0")

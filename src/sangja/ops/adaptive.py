@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ShapeError
-from sangja.engine import Primitive, Tensor, apply, wrap
+from sangja.engine import Primitive, Tensor, apply, named, wrap
 from sangja.ops.arguments import as_tensor
 from sangja.ops.pool import WindowSum
 from sangja.ops.windows import Ints
@@ -159,7 +159,8 @@ def adaptive_avg_pool(dims: int, input: Any, output_size: Any) -> Tensor:
             z = apply(AdaptiveSum, z, dim=d, windows=o)
         starts, ends = borders(n, o)
         counts = np.multiply.outer(counts, (ends - starts).astype(x.array.dtype))
-    return z / wrap(counts)
+    name = f"AdaptiveAvgPool{dims}DBackward0" if max(windows, default=1) > 1 else "MeanBackward1"
+    return named(z / wrap(counts), "SqueezeBackward1" if dims == 1 else name)
 
 
 def adaptive_max_pool(dims: int, input: Any, output_size: Any, return_indices: bool) -> Any:

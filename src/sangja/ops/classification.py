@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, named
 from sangja.ops.arguments import as_tensor
 from sangja.ops.elementwise import where
 from sangja.ops.exponential import exp
@@ -232,7 +232,9 @@ def cross_entropy(
         spread = total(uniform, dim=1) * apply(ClassScale, labels, w, plain=True, **static)
         spread = spread if how == "none" else total(spread)
         z = z * (1 - label_smoothing) + spread * (label_smoothing / rows.shape[1])
-    return z if how != "none" or x.ndim == 2 else reshape(z, t.shape)  # type: ignore[no-any-return]
+    if how == "none" and x.ndim != 2:
+        z = reshape(z, t.shape)
+    return named(z, "NllLoss2DBackward0") if x.ndim > 2 else z  # type: ignore[no-any-return]
 
 
 def soft_cross_entropy(
@@ -255,7 +257,7 @@ def soft_cross_entropy(
     losses = (apply(RowLogSumExp, x) - x) * p
     z = total(losses if w is None else losses * w, dim=-1)
     if reduction == "mean":
-        return total(z) / max(z.array.size, 1)
+        return named(total(z) / max(z.array.size, 1), "DivBackward1")
     return reduced(z, reduction)
 
 
@@ -279,4 +281,5 @@ def nll_loss(
     static = {"ignore_index": ignore_index, "average": how == "mean", "dtype": x.array.dtype}
     scale = apply(ClassScale, labels, w, plain=False, **static)
     z = -(apply(PickClass, rows, labels, ignore_index=ignore_index) * scale)
-    return total(z) if how != "none" else reshape(z, t.shape)
+    name = "NllLossBackward0" if x.ndim < 3 else "NllLoss2DBackward0"
+    return named(total(z) if how != "none" else reshape(z, t.shape), name, x)

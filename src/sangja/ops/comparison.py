@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ArgumentTypeError, DTypeError, ShapeError
-from sangja.engine import Primitive, Tensor, apply, binary, unary
+from sangja.engine import Primitive, Tensor, apply, binary, named, unary
 from sangja.ops.arguments import as_tensor
 from sangja.ops.elementwise import choose, masked
+from sangja.ops.out import into
 
 # -- two values -------------------------------------------------------------------------------
 
@@ -68,8 +69,10 @@ class GreaterEqual(Primitive):
         return xp.greater_equal(x, y)
 
 
-def eq(input: Any, other: Any) -> Tensor:
+def eq(input: Any, other: Any, *, out: Any = None) -> Tensor:
     """z = x equals y, a bool tensor; nan equals nothing."""
+    if out is not None:
+        return into(out, eq(input, other))
     return binary(Equal, input, other)
 
 
@@ -313,6 +316,8 @@ class Fmin(Primitive):
 class Clamp(Primitive):
     """z = min(max(x, low), high)"""
 
+    grad_name = "ClampBackward1"
+
     promotes = True
 
     def forward(xp, x, low, high):
@@ -358,13 +363,17 @@ class ClampMax(Primitive):
         return masked(x > high, g)
 
 
-def maximum(input: Any, other: Any) -> Tensor:
+def maximum(input: Any, other: Any, *, out: Any = None) -> Tensor:
     """z = the larger of x and y; nan if either is."""
+    if out is not None:
+        return into(out, maximum(input, other))
     return binary(Maximum, input, other)
 
 
-def minimum(input: Any, other: Any) -> Tensor:
+def minimum(input: Any, other: Any, *, out: Any = None) -> Tensor:
     """z = the smaller of x and y; nan if either is."""
+    if out is not None:
+        return into(out, minimum(input, other))
     return binary(Minimum, input, other)
 
 
@@ -378,7 +387,7 @@ def fmin(input: Any, other: Any) -> Tensor:
     return binary(Fmin, input, other)
 
 
-def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
+def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Tensor:
     """z = min(max(x, low), high); either bound (a number or a tensor) may be missing.
 
     >>> import sangja
@@ -387,6 +396,8 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
 
     Raises `ShapeError` (a `RuntimeError`) with no bound at all.
     """
+    if out is not None:
+        return into(out, clamp(input, min, max))
     if min is None and max is None:
         raise ShapeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(min, Tensor) != isinstance(max, Tensor) and min is not None and max is not None:
@@ -395,9 +406,9 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
             f"{type(min).__name__} and {type(max).__name__}"
         )
     if max is None:
-        return binary(ClampMin, input, min)
+        return named(binary(ClampMin, input, min), "ClampBackward1")
     if min is None:
-        return binary(ClampMax, input, max)
+        return named(binary(ClampMax, input, max), "ClampBackward1")
     return apply(Clamp, input, min, max)
 
 

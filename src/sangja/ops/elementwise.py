@@ -5,6 +5,7 @@ Every function takes tensors, numbers and arrays, broadcasts, and promotes dtype
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DivisionError, DTypeError, GradientError
 from sangja.engine import Primitive, Tensor, apply, binary, unary, wrap
 from sangja.ops.arguments import as_tensor
+from sangja.ops.out import into
 
 # -- the four operations ----------------------------------------------------------------------
 
@@ -105,24 +107,45 @@ class Negative(Primitive):
         return -g
 
 
-def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+def add(input: Any, other: Any, third: Any = None, *, alpha: Any = 1, out: Any = None) -> Tensor:
     """z = x + α·y.
 
     >>> import sangja
     >>> sangja.add(sangja.tensor([1.0, 2.0]), 1)
     tensor([2., 3.])
     """
+    if out is not None:
+        return into(out, add(input, other, third, alpha=alpha))
+    if third is not None:
+        alpha, other = old_factor("add", other), third
     return binary(Add, input, other if alpha == 1 else scaled(input, other, alpha))
 
 
-def subtract(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+def subtract(
+    input: Any, other: Any, third: Any = None, *, alpha: Any = 1, out: Any = None
+) -> Tensor:
     """z = x − α·y."""
+    if out is not None:
+        return into(out, subtract(input, other, third, alpha=alpha))
+    if third is not None:
+        alpha, other = old_factor("sub", other), third
     return binary(Subtract, input, other if alpha == 1 else scaled(input, other, alpha))
 
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """z = y − α·x, subtraction the other way round."""
     return subtract(other, input, alpha=alpha)
+
+
+def old_factor(name: str, factor: Any) -> Any:
+    """The factor of a call in the order before PyTorch 1.5, `x.add_(factor, y)`; with a warning."""
+    warnings.warn(
+        f"This overload of {name} is deprecated: {name}(factor, tensor). Name the factor instead, "
+        f"after the tensors: {name}(tensor, {'value' if 'addc' in name else 'alpha'}={factor})",
+        UserWarning,
+        stacklevel=3,
+    )
+    return factor
 
 
 def scaled(input: Any, other: Any, alpha: Any) -> Any:
@@ -136,13 +159,17 @@ def scaled(input: Any, other: Any, alpha: Any) -> Any:
     return multiply(other, bool(alpha) if dtype.kind == "b" else alpha)
 
 
-def multiply(input: Any, other: Any) -> Tensor:
+def multiply(input: Any, other: Any, *, out: Any = None) -> Tensor:
     """z = x · y."""
+    if out is not None:
+        return into(out, multiply(input, other))
     return binary(Multiply, input, other)
 
 
-def negative(input: Any) -> Tensor:
+def negative(input: Any, *, out: Any = None) -> Tensor:
     """z = −x. Raises `DTypeError` for bools."""
+    if out is not None:
+        return into(out, negative(input))
     return unary(Negative, input)
 
 
@@ -257,7 +284,7 @@ def refuse_bools(xp: Any, x: Any, y: Any, name: str) -> np.dtype[Any]:
     return dtype
 
 
-def divide(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+def divide(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Tensor:
     """z = x / y in floating point; with `rounding_mode` "floor" or "trunc" (towards 0) rounded to a
     whole number, in the dtype of the inputs.
 
@@ -265,6 +292,8 @@ def divide(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tenso
     >>> sangja.divide(sangja.tensor([-7, 7]), 2, rounding_mode="trunc")
     tensor([-3,  3])
     """
+    if out is not None:
+        return into(out, divide(input, other, rounding_mode=rounding_mode))
     if rounding_mode is None:
         return binary(Divide, input, other)
     if rounding_mode == "floor":
@@ -357,8 +386,10 @@ def zeros(g: Any) -> Any:
     return unary(Zeros, g)
 
 
-def absolute(input: Any) -> Tensor:
+def absolute(input: Any, *, out: Any = None) -> Tensor:
     """z = |x|; its derivative at 0 is 0."""
+    if out is not None:
+        return into(out, absolute(input))
     return unary(Absolute, input)
 
 
@@ -414,14 +445,18 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     return apply(Lerp, input, end, weight)
 
 
-def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+def addcmul(input: Any, tensor1: Any, tensor2: Any, third: Any = None, *, value: Any = 1) -> Tensor:
     """z = x + value · t₁ · t₂."""
+    if third is not None:
+        value, tensor1, tensor2 = old_factor("addcmul", tensor1), tensor2, third
     product = tensor1 if value == 1 else multiply(tensor1, value)
     return add(input, multiply(product, tensor2))
 
 
-def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, third: Any = None, *, value: Any = 1) -> Tensor:
     """z = x + value · t₁ / t₂. Raises `DTypeError` for two integers."""
+    if third is not None:
+        value, tensor1, tensor2 = old_factor("addcdiv", tensor1), tensor2, third
     kinds = [x.array.dtype.kind for x in (tensor1, tensor2) if isinstance(x, Tensor)]
     if all(kind in "iub" for kind in kinds):
         raise DTypeError(

@@ -12,6 +12,7 @@ from sangja.core.errors import DTypeError
 from sangja.engine import Primitive, Tensor, apply, binary, unary
 from sangja.engine.structure import Cast
 from sangja.ops.elementwise import masked, refuse_bools, zeros
+from sangja.ops.out import into
 
 # -- exponentials -----------------------------------------------------------------------------
 
@@ -52,8 +53,10 @@ class Expm1(Primitive):
         return g * (out + 1)
 
 
-def exp(input: Any) -> Tensor:
+def exp(input: Any, *, out: Any = None) -> Tensor:
     """z = eˣ."""
+    if out is not None:
+        return into(out, exp(input))
     return unary(Exp, input)
 
 
@@ -110,6 +113,7 @@ class Log1p(Primitive):
     """z = ln(1 + x), exact near 0"""
 
     floats = True
+    grad_name = "Log1PBackward0"
 
     def forward(xp, x):
         return xp.log1p(x)
@@ -167,8 +171,10 @@ class Xlogy(Primitive):
         return g * (x / y)
 
 
-def log(input: Any) -> Tensor:
+def log(input: Any, *, out: Any = None) -> Tensor:
     """z = ln x; −∞ at 0, nan below."""
+    if out is not None:
+        return into(out, log(input))
     return unary(Log, input)
 
 
@@ -292,8 +298,10 @@ class Hypot(Primitive):
         return g * (y / out)
 
 
-def sqrt(input: Any) -> Tensor:
+def sqrt(input: Any, *, out: Any = None) -> Tensor:
     """z = √x; nan below 0."""
+    if out is not None:
+        return into(out, sqrt(input))
     return unary(Sqrt, input)
 
 

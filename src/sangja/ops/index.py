@@ -30,6 +30,11 @@ Array = np.ndarray[Any, Any]
 # -- by ints and slices -----------------------------------------------------------------------
 
 
+def counts(part: Any) -> bool:
+    """Whether a part of an index does anything."""
+    return part is not Ellipsis and not (isinstance(part, slice) and part == EVERYTHING)
+
+
 class Slice(Primitive):
     """z = x[index], with ints, slices, None and … only"""
 
@@ -37,6 +42,14 @@ class Slice(Primitive):
 
     def forward(xp, x, *, index):
         return x[index]  # which ends with "...", so that a single element is a view, too
+
+    @classmethod
+    def name_of(cls, static, targets):
+        """That of the last step from left to right: an int, None or a part of a dimension."""
+        steps = {int: "SelectBackward0", type(None): "UnsqueezeBackward0"}
+        parts = static["index"] if isinstance(static["index"], tuple) else (static["index"],)
+        taken = [steps.get(type(part), "SliceBackward0") for part in parts if counts(part)]
+        return taken[-1] if taken else "AliasBackward0"
 
     def dx(g, x_shape, index):
         return apply(PutSlice, g, index=index, shape=x_shape)

@@ -13,6 +13,7 @@ from sangja.core.shapes import normalize_dim, shape_from
 from sangja.engine import Primitive, Tensor, apply, broadcast_to
 from sangja.ops.arguments import as_tensor
 from sangja.ops.index import narrow_to
+from sangja.ops.out import into
 from sangja.ops.pick import index_select
 from sangja.ops.shape import (
     atleast_1d,
@@ -80,7 +81,7 @@ def several(tensors: Any, name: str) -> list[Tensor]:
     return [as_tensor(x, "tensors") for x in tensors]
 
 
-def cat(tensors: Any, dim: int = 0) -> Any:
+def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     """z = x₁, x₂, … one after the other along `dim`. Their other sizes must agree; empty 1-d
     tensors are passed over.
 
@@ -88,6 +89,8 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     >>> sangja.cat([sangja.zeros(2, 3), sangja.ones(1, 3)]).shape
     sangja.Size([3, 3])
     """
+    if out is not None:
+        return into(out, cat(tensors, dim))
     if isinstance(tensors, (tuple, list)) and tensors and not any_tensor(tensors):
         return apply(Cat, *tensors, dim=dim)
     found = several(tensors, "cat")
@@ -133,13 +136,15 @@ def concatenate(tensors: Any, axis: int = 0) -> Tensor:
     return cat(tensors, axis)
 
 
-def stack(tensors: Any, dim: int = 0) -> Any:
+def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     """z[…, i, …] = xᵢ along a new dimension `dim`; all shapes are equal.
 
     >>> import sangja
     >>> sangja.stack([sangja.zeros(3), sangja.ones(3)], dim=1).shape
     sangja.Size([3, 2])
     """
+    if out is not None:
+        return into(out, stack(tensors, dim))
     if isinstance(tensors, (tuple, list)) and tensors and not any_tensor(tensors):
         return apply(Stack, *tensors, dim=dim)
     found = several(tensors, "stack")

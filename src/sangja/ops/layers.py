@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sangja.core.errors import DTypeError, ShapeError
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, named
 from sangja.ops.arguments import as_tensor
 from sangja.ops.reduce import sum as total
 from sangja.ops.shape import permute, reshape
@@ -15,6 +15,7 @@ class Linear(Primitive):
     """z = x · wᵀ + b; a primitive for speed, the heart of every multilayer perceptron"""
 
     grad_name = "AddmmBackward0"
+    shown = (2, 0, 1)
 
     def forward(xp, x, w, b):
         z = xp.matmul(x, w.T)
@@ -79,7 +80,11 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
                 f"linear: the bias {list(bias.array.shape)} must have one element for each of the "
                 f"{m.shape[0]} out_features of the weight {list(m.shape)}"
             )
-    return apply(Linear, x, w, bias)  # type: ignore[no-any-return]
+    z = apply(Linear, x, w, bias)
+    if a.ndim > 2 or bias is None:
+        name = "MmBackward0" if a.ndim == 2 else "UnsafeViewBackward0" if bias is None else ""
+        return named(z, name or "ViewBackward0")
+    return z  # type: ignore[no-any-return]
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:

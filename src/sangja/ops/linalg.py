@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import DTypeError, ShapeError
-from sangja.engine import Primitive, Tensor, apply, broadcast_to
+from sangja.engine import Primitive, Tensor, apply, broadcast_to, named
 from sangja.ops.arguments import as_tensor
 from sangja.ops.elementwise import where
+from sangja.ops.out import into
 from sangja.ops.shape import mT, reshape, transpose
 
 
@@ -96,7 +97,7 @@ def check_inner(name: str, x: Tensor, y: Tensor) -> None:
         )
 
 
-def matmul(input: Any, other: Any) -> Tensor:
+def matmul(input: Any, other: Any, *, out: Any = None) -> Tensor:
     """z = x · y. Two vectors: dot product; a vector meets a matrix as a row or a column; leading
     dimensions are batches and broadcast. (…, n, k) · (…, k, m) → (…, n, m).
 
@@ -104,6 +105,8 @@ def matmul(input: Any, other: Any) -> Tensor:
     >>> sangja.matmul(sangja.ones(2, 3), sangja.ones(3))
     tensor([3., 3.])
     """
+    if out is not None:
+        return into(out, matmul(input, other))
     x, y = as_tensor(input), as_tensor(other, "other")
     if not x.ndim or not y.ndim:
         raise ShapeError(
@@ -122,6 +125,10 @@ def matmul(input: Any, other: Any) -> Tensor:
         if row:
             del shape[-1 if column else -2]
         z = reshape(z, shape)
+        if x.ndim == 1 and y.ndim == 1:
+            named(z, "DotBackward0")
+        elif x.ndim <= 2 and y.ndim <= 2:
+            named(z, "MvBackward0" if column else "SqueezeBackward4")
     return z  # type: ignore[no-any-return]
 
 
@@ -145,24 +152,30 @@ def product(name: str, x: Any, y: Any, ndim: tuple[int, int], second: str) -> Te
     return matmul(x, y)
 
 
-def mm(input: Any, mat2: Any) -> Tensor:
+def mm(input: Any, mat2: Any, *, out: Any = None) -> Tensor:
     """z = x · y for two matrices. (n, k) · (k, m) → (n, m)."""
+    if out is not None:
+        return into(out, mm(input, mat2))
     return product("mm", input, mat2, (2, 2), "mat2")
 
 
-def bmm(input: Any, mat2: Any) -> Tensor:
+def bmm(input: Any, mat2: Any, *, out: Any = None) -> Tensor:
     """z[b] = x[b] · y[b] for two batches of matrices. (b, n, k) · (b, k, m) → (b, n, m)."""
-    return product("bmm", input, mat2, (3, 3), "mat2")
+    if out is not None:
+        return into(out, bmm(input, mat2))
+    return named(product("bmm", input, mat2, (3, 3), "mat2"), "BmmBackward0")
 
 
-def mv(input: Any, vec: Any) -> Tensor:
+def mv(input: Any, vec: Any, *, out: Any = None) -> Tensor:
     """z = x · v for a matrix and a vector. (n, k) · (k) → (n)."""
-    return product("mv", input, vec, (2, 1), "vec")
+    if out is not None:
+        return into(out, mv(input, vec))
+    return named(product("mv", input, vec, (2, 1), "vec"), "MvBackward0")
 
 
 def dot(input: Any, tensor: Any) -> Tensor:
     """z = Σ x[i] y[i] for two vectors."""
-    return product("dot", input, tensor, (1, 1), "tensor")
+    return named(product("dot", input, tensor, (1, 1), "tensor"), "DotBackward0")
 
 
 def vdot(input: Any, other: Any) -> Tensor:
@@ -222,15 +235,14 @@ def blend(name: str, x: Tensor, z: Tensor, beta: Any, alpha: Any) -> Tensor:
 
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """z = β·x + α·(a · b) for matrices a and b; x is broadcast."""
-    return blend(
-        "addmm", as_tensor(input), product("addmm", mat1, mat2, (2, 2), "mat2"), beta, alpha
-    )
+    z = product("addmm", mat1, mat2, (2, 2), "mat2")
+    return named(blend("addmm", as_tensor(input), z, beta, alpha), "AddmmBackward0")
 
 
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """z = β·x + α·(a · b) for batches of matrices a and b; x is broadcast."""
     z = product("baddbmm", batch1, batch2, (3, 3), "batch2")
-    return blend("baddbmm", as_tensor(input), z, beta, alpha)
+    return named(blend("baddbmm", as_tensor(input), z, beta, alpha), "BaddbmmBackward0")
 
 
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.core.shapes import broadcast_shapes
-from sangja.engine import Primitive, Tensor, apply, binary
+from sangja.engine import Primitive, Tensor, apply, binary, named
 from sangja.ops.arguments import as_tensor
 from sangja.ops.comparison import clamp
 from sangja.ops.elementwise import absolute
@@ -90,7 +90,9 @@ def mse_loss(
     tensor(2.)
     """
     how = reduction_of(reduction, size_average, reduce)
-    return weighted(binary(SquaredError, *pair(input, target)), weight, how)
+    x, y = pair(input, target)
+    z = weighted(binary(SquaredError, x, y), weight, how)
+    return z if weight is not None else named(z, "MseLossBackward0", x, y)
 
 
 def l1_loss(
@@ -132,9 +134,10 @@ def huber_loss(
     how = reduction_of(reduction)
     if delta <= 0:
         raise ShapeError(f"huber_loss does not support non-positive values for delta, got {delta}")
-    z = apply(Huber, *pair(input, target), delta=float(delta))
+    x, y = pair(input, target)
+    z = apply(Huber, x, y, delta=float(delta))
     if weight is None:
-        return reduced(z, how)
+        return named(reduced(z, how), "HuberLossBackward0", x, y)
     return reduced(z * check_weight(weight, z), how)
 
 
@@ -157,7 +160,8 @@ def smooth_l1_loss(
     x, y = pair(input, target)
     if beta == 0:
         return reduced(absolute(x - y), how)
-    return reduced(apply(Huber, x, y, delta=float(beta)) / beta, how)
+    z = reduced(apply(Huber, x, y, delta=float(beta)) / beta, how)
+    return named(z, "SmoothL1LossBackward0", x, y)
 
 
 def check_weight(weight: Any, z: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sangja.core.errors import ArgumentError, ShapeError
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, named
 from sangja.ops.activation import logsigmoid
 from sangja.ops.arguments import as_tensor
 from sangja.ops.classification import PickClass, check_labels
@@ -67,7 +67,7 @@ def soft_margin_loss(
     """z = ln(1 + exp(−y · x)), for targets y of 1 or −1."""
     how = reduction_of(reduction, size_average, reduce)
     x, y = as_tensor(input), as_tensor(target, "target")
-    return reduced(log1p(exp(-y * x)), how)
+    return named(reduced(log1p(exp(-y * x)), how), "SoftMarginLossBackward0")
 
 
 def triplet_margin_loss(

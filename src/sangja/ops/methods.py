@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sangja.engine import Primitive, Tensor, backward, hooks
+from sangja.engine import Primitive, Tensor, hooks
+from sangja.engine.backward import backward_from
 from sangja.engine.inplace import copy_, fill_, zero_
 from sangja.ops import (
     activation,
@@ -384,7 +385,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "all": reduce.all,
     "any": reduce.any,
     "count_nonzero": reduce.count_nonzero,
-    "backward": backward,
+    "backward": backward_from,
     "copy_": copy_,
     "fill_": fill_,
     "zero_": zero_,

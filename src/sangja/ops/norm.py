@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ArgumentError, ShapeError
-from sangja.engine import Primitive, Tensor, apply, no_grad
+from sangja.engine import Primitive, Tensor, apply, named, no_grad
 from sangja.ops.arguments import as_tensor
 from sangja.ops.pool import WindowSum
 from sangja.ops.reduce import Mean
@@ -159,10 +159,11 @@ def batch_norm(
             "model.eval()"
         )
     if not training:
-        return running_norm(x, mean, var, w, b, eps)
-    return batch_statistics_norm(
+        return named(running_norm(x, mean, var, w, b, eps), "NativeBatchNormBackward0")
+    z = batch_statistics_norm(
         x, running_mean, running_var, w, b, (0, *range(2, x.ndim)), momentum, eps
     )
+    return named(z, "NativeBatchNormBackward0")
 
 
 def batch_statistics_norm(
@@ -205,7 +206,7 @@ def layer_norm(
     x = as_tensor(input)
     dims, w, b = trailing("layer_norm", x, normalized_shape, weight, bias)
     mean, var = moments(x, dims)
-    return normalize_over(x, mean, var, dims, w, b, eps)
+    return named(normalize_over(x, mean, var, dims, w, b, eps), "NativeLayerNormBackward0")
 
 
 def rms_norm(
@@ -222,7 +223,7 @@ def rms_norm(
     if eps is None:
         eps = float(np.finfo(x.array.dtype).eps)
     var = apply(Variance, x, None, dims=dims)
-    return normalize_over(x, None, var, dims, w, None, eps)
+    return named(normalize_over(x, None, var, dims, w, None, eps), "MulBackward0")
 
 
 def trailing(where: str, x: Tensor, normalized_shape: Any, weight: Any, bias: Any) -> Any:
@@ -272,7 +273,8 @@ def group_norm(
     )
     dims = tuple(range(2, grouped.ndim))
     mean, var = moments(grouped, dims)
-    return reshape(normalize_over(grouped, mean, var, dims, w, b, eps), x.shape)
+    z = reshape(normalize_over(grouped, mean, var, dims, w, b, eps), x.shape)
+    return named(z, "NativeGroupNormBackward0")
 
 
 def instance_norm(
@@ -300,7 +302,8 @@ def instance_norm(
     w = along_channels(weight, x, "weight", "instance_norm")
     b = along_channels(bias, x, "bias", "instance_norm")
     dims = tuple(range(2, x.ndim))
-    return batch_statistics_norm(x, running_mean, running_var, w, b, dims, momentum, eps)
+    z = batch_statistics_norm(x, running_mean, running_var, w, b, dims, momentum, eps)
+    return named(z, "ViewBackward0")
 
 
 def local_response_norm(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ShapeError
-from sangja.engine import Primitive, Tensor, apply, wrap
+from sangja.engine import Primitive, Tensor, apply, named, wrap
 from sangja.ops.arguments import as_tensor
 from sangja.ops.elementwise import keep
 from sangja.ops.windows import Ints, axis_taps, check_positive, count_windows, ints, taps
@@ -210,7 +210,8 @@ def max_pool1d(
     >>> sangja.max_pool1d(sangja.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
     tensor([[3., 2.]])
     """
-    return max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    z = max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return z if return_indices else named(z, "SqueezeBackward1")
 
 
 def max_pool2d(
@@ -303,7 +304,8 @@ def avg_pool(
         ends = np.minimum(starts + k, n + p)
         inside = np.minimum(ends, n) - np.maximum(starts, 0)
         counts = np.multiply.outer(counts, ends - starts if count_include_pad else inside)
-    return z / (divisor_override or wrap(counts.astype(x.array.dtype)))
+    z = z / (divisor_override or wrap(counts.astype(x.array.dtype)))
+    return named(z, "SqueezeBackward1" if dims == 1 else f"AvgPool{dims}DBackward0")
 
 
 def avg_pool1d(

@@ -11,7 +11,7 @@ import numpy as np
 
 from sangja.core.errors import ArgumentError, ShapeError
 from sangja.core.shapes import broadcast_shapes
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, named
 from sangja.ops.activation import logsigmoid, sigmoid
 from sangja.ops.arguments import as_tensor
 from sangja.ops.comparison import clamp_min
@@ -73,7 +73,7 @@ def binary_cross_entropy(
     if weight is not None:
         broadcast_shapes(as_tensor(weight, "weight").shape, y.shape)
         z = z * weight
-    return reduced(z, how)
+    return named(reduced(z, how), "BinaryCrossEntropyBackward0", x, y)
 
 
 class BinaryCrossEntropyWithLogits(Primitive):
@@ -115,7 +115,8 @@ def binary_cross_entropy_with_logits(
         z = apply(BinaryCrossEntropyWithLogits, x, y)
     else:
         z = (1 - y) * x - ((pos_weight - 1) * y + 1) * logsigmoid(x)
-    return reduced(z if weight is None else z * weight, how)
+    z = reduced(z if weight is None else z * weight, how)
+    return named(z, "BinaryCrossEntropyWithLogitsBackward0", x, y)
 
 
 def kl_div(

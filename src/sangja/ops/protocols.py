@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.core.device import contiguous_format
 from sangja.core.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -17,7 +18,8 @@ from sangja.core.formatting import array_suffixes, format_array, format_number
 from sangja.core.settings import settings
 from sangja.core.shapes import normalize_dim, row_major
 from sangja.engine import Tensor, apply, wrap
-from sangja.engine.inplace import Copy
+from sangja.engine.inplace import Copy, OrderedCopy
+from sangja.engine.mode import announce
 from sangja.engine.tensor import create, node_of, share, version_of
 from sangja.ops.split import unbind
 
@@ -73,11 +75,13 @@ def item(input: Tensor) -> Any:
     """The one element as a Python number. Raises `DTypeError` if there is not exactly one."""
     if input.array.size != 1:
         raise DTypeError(f"a Tensor with {input.array.size} elements cannot be converted to Scalar")
+    announce("read", input)
     return input.array.item()
 
 
 def tolist(input: Tensor) -> Any:
     """Nested Python lists of Python numbers."""
+    announce("read", input)
     return input.array.tolist()
 
 
@@ -101,13 +105,14 @@ def requires_grad_(input: Tensor, requires_grad: bool = True) -> Tensor:
 
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy in new memory that remembers what it is a copy of."""
-    return apply(Copy, input)  # type: ignore[no-any-return]
+    """A copy in new memory that remembers what it is a copy of; its elements in the order of the
+    input's, or with `memory_format=contiguous_format` in that of the indices."""
+    return apply(OrderedCopy if memory_format is contiguous_format else Copy, input)  # type: ignore[no-any-return]
 
 
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """Itself if the elements lie in order in memory, else such a copy."""
-    return input if is_contiguous(input) else clone(input)
+    return input if is_contiguous(input) else apply(OrderedCopy, input)
 
 
 def numpy(input: Tensor, *, force: bool = False) -> Array:
@@ -119,6 +124,7 @@ def numpy(input: Tensor, *, force: bool = False) -> Array:
         raise GradientError(
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
         )
+    announce("read", input)
     return version_of(input).lend(input.array)
 
 
@@ -137,6 +143,7 @@ def number(input: Tensor, kind: type) -> Any:
             f"only one element tensors can be converted to Python scalars; this one has shape "
             f"{list(input.array.shape)}"
         )
+    announce("read", input)
     return kind(input.array.item())
 
 
@@ -157,6 +164,7 @@ def __index__(input: Tensor) -> int:
         raise ArgumentTypeError(
             "only integer tensors of a single element can be converted to an index"
         )
+    announce("read", input)
     return int(input.array.item())
 
 
@@ -167,6 +175,7 @@ def __bool__(input: Tensor) -> bool:
             + ("no values" if not input.array.size else "more than one value")
             + " is ambiguous; use .any() or .all()"
         )
+    announce("read", input)
     return bool(input.array.item())
 
 

@@ -14,7 +14,7 @@ from sangja.core.shapes import normalize_dims
 from sangja.engine import Primitive, Tensor, apply, broadcast_to
 from sangja.ops.arguments import as_tensor, float_dtype, numpy_names
 from sangja.ops.comparison import isnan
-from sangja.ops.elementwise import where
+from sangja.ops.elementwise import choose, where
 from sangja.ops.exponential import exp
 from sangja.ops.scan import cumprod, linear_scan, reverse, shift, summable
 from sangja.ops.shape import permute, reshape
@@ -43,7 +43,17 @@ def unreduce(z: Any, shape: tuple[int, ...], dims: tuple[int, ...]) -> Any:
 # -- sums and means ---------------------------------------------------------------------------
 
 
-class Sum(Primitive):
+class Reduction(Primitive):
+    """What is reduced over some dimensions; PyTorch names that apart from a reduction to one."""
+
+    @classmethod
+    def name_of(cls, static, targets):
+        shape = targets[0][0] if targets and targets[0] else ()
+        whole = len(static["dims"]) == len(shape) and not static["keepdim"]
+        return cls.grad_name if whole else cls.grad_name[:-1] + "1"
+
+
+class Sum(Reduction):
     """z = Σ x over the dimensions `dims`"""
 
     def forward(xp, x, *, dims, keepdim, dtype):
@@ -53,7 +63,7 @@ class Sum(Primitive):
         return spread(g, x_shape, dims)
 
 
-class Mean(Primitive):
+class Mean(Reduction):
     """z = (1/n) Σ x over the dimensions `dims`"""
 
     def forward(xp, x, *, dims, keepdim, dtype):
@@ -200,7 +210,7 @@ class Std(Primitive):
         return xp.sqrt(squared_deviations(xp, x, dims, keepdim, free))
 
     def dx(g, x, out, dims, free):
-        half = where(out == 0, 0, g / (2 * out))
+        half = choose(out == 0, 0, g / (2 * out))
         return Var.dx(half, x, dims, free)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ArgumentError, ShapeError
-from sangja.engine import Tensor, wrap
+from sangja.engine import Tensor, named, wrap
 from sangja.ops.adaptive import adaptive_avg_pool
 from sangja.ops.along import take_along
 from sangja.ops.arguments import as_tensor
@@ -70,7 +70,8 @@ def interpolate(
             for index, weight in zip(places, weights, strict=True)
         ]
         z = sum(parts[1:], parts[0])
-    return z
+    kind = {"nearest-exact": "NearestExact"}.get(mode, mode.capitalize())
+    return named(z, f"Upsample{kind}{dims}DBackward0")
 
 
 def check_mode(x: Tensor, mode: str, align_corners: bool | None, antialias: bool) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
 from sangja.core.shapes import broadcast_shapes, normalize_dim
-from sangja.engine import Primitive, Tensor, apply, broadcast_to, copy_
+from sangja.engine import Primitive, Tensor, apply, broadcast_to, copy_, named
 from sangja.ops.arguments import as_tensor
 from sangja.ops.convert import cast
 from sangja.ops.diagonal import diagonal
@@ -340,7 +340,7 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
             "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
             f"{value.ndim} dimension(s)."
         )
-    return where(chosen, fitting(value, x, "masked_fill"), x)
+    return named(where(chosen, fitting(value, x, "masked_fill"), x), "MaskedFillBackward0")
 
 
 def masked_scatter(input: Any, mask: Any, source: Any) -> Tensor:

@@ -16,7 +16,7 @@ from sangja.core.shapes import (
     normalize_dims,
     shape_from,
 )
-from sangja.engine import Primitive, Tensor, apply, broadcast_to as broadcast, sum_to
+from sangja.engine import Primitive, Tensor, apply, broadcast_to as broadcast, named, sum_to
 from sangja.engine.structure import can_sum_to
 from sangja.ops.arguments import as_tensor
 
@@ -280,7 +280,7 @@ def t(input: Any) -> Tensor:
     """z = xᵀ for a matrix; a vector or scalar stays."""
     if as_tensor(input).ndim > 2:
         raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
-    return transpose(input, 0, 1) if input.ndim == 2 else input
+    return named(transpose(input, 0, 1), "TBackward0") if input.ndim == 2 else input
 
 
 def T(input: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 from sangja.engine import Primitive, Tensor, binary, unary
 from sangja.ops.elementwise import masked
 from sangja.ops.exponential import rsqrt
+from sangja.ops.out import into
 
 DEGREE = math.pi / 180
 
@@ -185,18 +186,24 @@ class Sinc(Primitive):
         return masked(x != 0, g * ((cos(angle) * angle - sin(angle)) / (angle * x)))
 
 
-def sin(input: Any) -> Tensor:
+def sin(input: Any, *, out: Any = None) -> Tensor:
     """z = sin x."""
+    if out is not None:
+        return into(out, sin(input))
     return unary(Sin, input)
 
 
-def cos(input: Any) -> Tensor:
+def cos(input: Any, *, out: Any = None) -> Tensor:
     """z = cos x."""
+    if out is not None:
+        return into(out, cos(input))
     return unary(Cos, input)
 
 
-def tan(input: Any) -> Tensor:
+def tan(input: Any, *, out: Any = None) -> Tensor:
     """z = tan x."""
+    if out is not None:
+        return into(out, tan(input))
     return unary(Tan, input)
 
 
@@ -230,8 +237,10 @@ def cosh(input: Any) -> Tensor:
     return unary(Cosh, input)
 
 
-def tanh(input: Any) -> Tensor:
+def tanh(input: Any, *, out: Any = None) -> Tensor:
     """z = sinh x / cosh x."""
+    if out is not None:
+        return into(out, tanh(input))
     return unary(Tanh, input)
 
 

@@ -9,6 +9,7 @@ from sangja.optim.schedule import (
     LambdaLR,
     LinearLR,
     LRScheduler,
+    LRScheduler as _LRScheduler,
     MultiplicativeLR,
     MultiStepLR,
     PolynomialLR,

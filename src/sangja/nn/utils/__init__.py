@@ -2,6 +2,7 @@
 
 from sangja.nn.utils import rnn
 from sangja.nn.utils.clip import (
+    clip_grad_norm,
     clip_grad_norm_,
     clip_grad_value_,
     clip_grads_with_norm_,
@@ -16,6 +17,7 @@ from sangja.nn.utils.weight_norm import (
 )
 
 __all__ = [
+    "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",

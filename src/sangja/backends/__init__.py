@@ -1,0 +1,6 @@
+"""`sangja.backends`: switches of the libraries that PyTorch computes with. Scripts may set them;
+here they change nothing: sangja computes with NumPy and kernels of its own."""
+
+from sangja.backends import cuda, cudnn, mkl, mkldnn, mps, openmp
+
+__all__ = ["cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"]
