@@ -79,6 +79,15 @@ def check_sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
+def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The steps in memory, in elements, along each dimension of a contiguous tensor.
+
+    >>> row_major((2, 3, 4))
+    (12, 4, 1)
+    """
+    return tuple(math.prod(max(n, 1) for n in shape[d + 1 :]) for d in range(len(shape)))
+
+
 def infer_shape(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     """The shape with its one -1 worked out from the number of elements."""
     if math.prod(shape) == size and min(shape, default=0) >= 0:

@@ -90,7 +90,7 @@ def apply(primitive: type[Primitive], *inputs: Any, **static: Any) -> Any:
         return remember_several(primitive, needs & primitive.differentiable, inputs, static, out)
     z = create(Tensor)
     z.array = out if out.__class__ is ndarray else np.asarray(out)
-    z._node = z._grad = z._version = z._view = z._hooks = None
+    z._node = z._grad = z._counter = z._view = z._hooks = None
     mode = MODE.get()
     needs &= primitive.differentiable
     if needs and mode.grad:
@@ -131,9 +131,9 @@ def remember(
     node.kept = kept
     for i in plan.keep:
         x = inputs[i]
-        if isinstance(x, Tensor) and x._version is not None:
+        if isinstance(x, Tensor) and x._counter is not None:
             node.versions = node.versions or {}
-            node.versions[len(kept)] = x._version.token(x.array)
+            node.versions[len(kept)] = x._counter.token(x.array)
         kept.append(x)
     if plan.keeps_out:
         kept.append(z.array)
@@ -141,9 +141,9 @@ def remember(
         kept.append(extra_value(name, position, plan, inputs, static))
     if plan.keeps_rest:
         for x in inputs[len(primitive.inputs) :]:
-            if isinstance(x, Tensor) and x._version is not None:
+            if isinstance(x, Tensor) and x._counter is not None:
                 node.versions = node.versions or {}
-                node.versions[len(kept)] = x._version.token(x.array)
+                node.versions[len(kept)] = x._counter.token(x.array)
             kept.append(x)
 
 
@@ -228,7 +228,7 @@ def link_view(z: Tensor, x: Any, look: Any, *given: Any) -> None:
         z.array = x.array.view()
     elif z.array.base is not owner and z.array.base is not x.array:
         return
-    version = z._version = version_of(x)
+    version = z._counter = version_of(x)
     look = functools.partial(look, *given[:-1], **given[-1])
     if x._view is None:
         z._view = View(x, (look,), version.number)

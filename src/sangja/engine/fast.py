@@ -34,7 +34,7 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
         raise explain(error, primitive, [array]) from error
     z = create(Tensor)
     z.array = out if out.__class__ is np.ndarray else np.asarray(out)
-    z._node = z._grad = z._version = z._view = z._hooks = None
+    z._node = z._grad = z._counter = z._view = z._hooks = None
     z._requires_grad = False
     if x._view is not None:
         node_of(x)
@@ -48,8 +48,8 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
         node.edges = [x._node or x]
         if plan.keep:
             node.kept = [x, z.array] if plan.keeps_out else [x]
-            if x._version is not None:
-                node.versions = {0: x._version.token(array)}
+            if x._counter is not None:
+                node.versions = {0: x._counter.token(array)}
         else:
             node.kept = [z.array] if plan.keeps_out else NOTHING
     return z
@@ -78,7 +78,7 @@ def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
         raise explain(error, primitive, [a, b]) from error
     z = create(Tensor)
     z.array = out if out.__class__ is np.ndarray else np.asarray(out)
-    z._node = z._grad = z._version = z._view = z._hooks = None
+    z._node = z._grad = z._counter = z._view = z._hooks = None
     z._requires_grad = False
     if x._view is not None:
         node_of(x)
@@ -107,9 +107,9 @@ def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
             kept: list[Any] = [x, y] if len(keep) == 2 else [y] if keep[0] else [x]
             node.kept = kept
             for i, value in enumerate(kept):
-                if value._version is not None:
+                if value._counter is not None:
                     node.versions = node.versions or {}
-                    node.versions[i] = value._version.token(value.array)
+                    node.versions[i] = value._counter.token(value.array)
             if plan.keeps_out:
                 kept.append(z.array)
     return z
@@ -127,7 +127,7 @@ def with_number(primitive: type[Primitive], x: Any, y: Any, tensor: Any, needs: 
         raise explain(error, primitive, [a, b]) from error
     z = create(Tensor)
     z.array = out if out.__class__ is np.ndarray else np.asarray(out)
-    z._node = z._grad = z._version = z._view = z._hooks = None
+    z._node = z._grad = z._counter = z._view = z._hooks = None
     z._requires_grad = False
     if tensor._view is not None:
         node_of(tensor)
@@ -144,8 +144,8 @@ def with_number(primitive: type[Primitive], x: Any, y: Any, tensor: Any, needs: 
             node.kept = NOTHING
             return z
         node.kept = [(x, y)[i] for i in plan.keep]
-        if tensor._version is not None and needs - 1 in plan.keep:
-            node.versions = {plan.keep.index(needs - 1): tensor._version.token(array)}
+        if tensor._counter is not None and needs - 1 in plan.keep:
+            node.versions = {plan.keep.index(needs - 1): tensor._counter.token(array)}
         if plan.keeps_out:
             node.kept.append(z.array)
     return z

@@ -233,12 +233,15 @@ def update(
 ) -> None:
     """Run `rule(*arrays, **static)`, which changes the arrays of `written` in place and reads those
     of `read`, unrecorded: how optimizers move parameters and their state."""
+    mode = MODE.get()
+    if mode.collect is not None:
+        mode.collect(rule, written, read, static)
+        return
+    if mode.watch is not None:
+        mode.watch(rule, written + read, static, written)
     quiet.run(rule, *[x.array for x in written], *[x.array for x in read], **static)
     for x in written:
         version_of(x).bump(rule.__name__)
-    watch = MODE.get().watch
-    if watch is not None:
-        watch(rule, written + read, static, written)
 
 
 def rearrange(x: Tensor, rearranged: Callable[[Tensor], Tensor], name: str) -> Tensor:

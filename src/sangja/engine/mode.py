@@ -21,13 +21,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Mode:
     """`grad`: record operations.
 
-    `watch` is called after each operation, `check` with each derivative of a backward pass. `outer`
-    is the mode to go back to: a linked stack, so that guards hold no state of their own.
+    `watch` is called after each operation, `check` with each derivative of a backward pass, and
+    `collect` in place of each update of an optimizer (which is then not run). `outer` is the mode
+    to go back to: a linked stack, so that guards hold no state of their own.
     """
 
     grad: bool = True
     watch: Callable[..., None] | None = None
     check: Callable[..., None] | None = None
+    collect: Callable[..., None] | None = None
     outer: Mode | None = None
 
 
@@ -147,6 +149,13 @@ class inference_mode(ModeGuard):
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__(grad=not mode)
+
+
+def announce(event: str, *things: Any) -> None:
+    """Tell a watch of what is no operation: that a value is `read`, a module called, …"""
+    watch = MODE.get().watch
+    if watch is not None:
+        watch(event, things, {}, None)
 
 
 def is_grad_enabled() -> bool:

@@ -12,6 +12,7 @@ from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
 from sangja.core.settings import settings
 from sangja.core.shapes import Size
+from sangja.engine.mode import announce
 from sangja.engine.operations import Operations
 from sangja.engine.primitive import Plan, Primitive
 from sangja.engine.version import Version
@@ -130,11 +131,11 @@ class Tensor(Operations):
     __slots__ = (
         "__dict__",
         "__weakref__",
+        "_counter",
         "_grad",
         "_hooks",
         "_node",
         "_requires_grad",
-        "_version",
         "_view",
         "array",
     )
@@ -145,14 +146,14 @@ class Tensor(Operations):
     _requires_grad: bool
     _node: Node | None
     _grad: Tensor | None
-    _version: Version | None
+    _counter: Version | None
     _view: View | None
     _hooks: dict[int, Hook] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = create(cls)
         self._requires_grad = False
-        self._node = self._grad = self._version = self._view = self._hooks = None
+        self._node = self._grad = self._counter = self._view = self._hooks = None
         self.array = legacy_array(args)
         return self
 
@@ -234,6 +235,7 @@ class Tensor(Operations):
                     f"assigned grad has data of a different type: {value.dtype} "
                     f"for a tensor of {self.dtype}"
                 )
+        announce("zero_grad", self)
         self._grad = value
 
     @grad.deleter
@@ -248,8 +250,18 @@ class Tensor(Operations):
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        version_of(self).bump("an assignment to .data")
+        version = version_of(self)
+        version.bump("an assignment to .data")
+        version.memory = memory_of(value)
         self.array = value.array
+
+    @property
+    def _version(self) -> int:
+        """How often this memory was written to in place, through this tensor or a view of it."""
+        return 0 if self._counter is None else self._counter.read()
+
+    def _is_view(self) -> bool:
+        return self._view is not None
 
     @property
     def _base(self) -> Tensor | None:
@@ -291,22 +303,22 @@ def wrap(array: Any) -> Tensor:
     z: Tensor = create(Tensor)
     z.array = array if array.__class__ is np.ndarray else np.asarray(array)
     z._requires_grad = False
-    z._node = z._grad = z._version = z._view = z._hooks = None
+    z._node = z._grad = z._counter = z._view = z._hooks = None
     return z
 
 
 def share(x: Tensor) -> Tensor:
     """A leaf over the same memory, with the same version counter."""
     z = wrap(x.array)
-    z._version = version_of(x)
+    z._counter = version_of(x)
     return z
 
 
 def version_of(x: Tensor) -> Version:
     """The version counter of a tensor's memory, made now if there was none."""
-    version = x._version
+    version = x._counter
     if version is None:
-        version = x._version = Version()
+        version = x._counter = Version(x.array)
         node = x._node
         if node is not None and node.plan.keeps_out:  # the node keeps this very memory
             node.versions = node.versions or {}
@@ -314,11 +326,16 @@ def version_of(x: Tensor) -> Version:
     return version
 
 
+def memory_of(x: Tensor) -> Array:
+    """The array whose memory, from its first element on, is the storage that `x` looks into."""
+    return x.array if x._counter is None else x._counter.memory
+
+
 def node_of(x: Tensor) -> Node | None:
     """The node that made `x`. For a view whose base was written to since, the history is worked
     out anew from the base's (the write may have come through another view)."""
     view = x._view
-    if view is not None and x._version is not None and view.seen != x._version.number:
+    if view is not None and x._counter is not None and view.seen != x._counter.number:
         refresh(x, view)
     return x._node
 
@@ -332,8 +349,8 @@ def base_of(view: View) -> Tensor:
 
 
 def refresh(x: Tensor, view: View) -> None:
-    assert x._version is not None
-    view.seen = x._version.number
+    assert x._counter is not None
+    view.seen = x._counter.number
     fresh = base_of(view)
     if not fresh._requires_grad:
         return

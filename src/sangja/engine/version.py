@@ -28,11 +28,13 @@ class Loan:
 
 
 class Version:
-    """`number` counts in-place writes; `where` says which operation wrote last."""
+    """`number` counts in-place writes; `where` says which operation wrote last; `memory` is the
+    array of the tensor that is no view, at which the storage of all begins."""
 
-    __slots__ = ("borrowed", "loans", "number", "where")
+    __slots__ = ("borrowed", "loans", "memory", "number", "where")
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Array) -> None:
+        self.memory = memory
         self.number = 0
         self.where = ""
         self.loans: list[list[Any]] | None = None  # [weak reference to the Loan, array, checksum]

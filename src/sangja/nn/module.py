@@ -18,6 +18,8 @@ from sangja.core.errors import (
 )
 from sangja.engine import Tensor, wrap
 from sangja.engine.hooks import RemovableHandle, add_hook
+from sangja.engine.inplace import zero_
+from sangja.engine.mode import MODE, announce
 from sangja.nn.parameter import is_lazy
 from sangja.nn.passage import Observer
 from sangja.nn.state import Stateful, own_hooks
@@ -73,6 +75,8 @@ class Module(Stateful):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
+            if MODE.get().watch is not None:
+                announce("module", self)
             if self._hooked:
                 return call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)
@@ -157,11 +161,11 @@ class Module(Stateful):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters; with `set_to_none=False` fill them with 0."""
         for parameter in self.parameters():
+            announce("zero_grad", parameter)
             if set_to_none or parameter._grad is None:
                 parameter._grad = None
             else:
-                parameter._grad = parameter._grad.detach()
-                parameter._grad.array[...] = 0
+                parameter._grad = zero_(parameter._grad.detach())
 
     def _apply(self: M, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> M:
         """Replace the values of all parameters, gradients and buffers by `fn` of them; the

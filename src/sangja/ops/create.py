@@ -414,14 +414,3 @@ def logspace(
     with np.errstate(all="ignore"):
         powers = np.power(float(base), spaced(start, end, steps, found, "logspace"))
     return finish(powers.astype(found), requires_grad)
-
-
-def complex(real: Any, imag: Any) -> Tensor:
-    """z = real + i · imag."""
-    a, b = as_tensor(real), as_tensor(imag)
-    if a.array.dtype != b.array.dtype or a.array.dtype not in (np.float32, np.float64):
-        raise DTypeError(
-            "complex: expected both inputs to be float or both double tensors, but got "
-            f"{a.dtype} and {b.dtype}"
-        )
-    return a + b * scalar_tensor(1j, dtype=a.dtype.to_complex())

@@ -16,9 +16,10 @@ from sangja.core.errors import (
 )
 from sangja.core.formatting import array_suffixes, format_array, format_number
 from sangja.core.settings import settings
-from sangja.core.shapes import normalize_dim
+from sangja.core.shapes import normalize_dim, row_major
 from sangja.engine import Tensor, apply, wrap
 from sangja.engine.inplace import Copy, OrderedCopy
+from sangja.engine.mode import announce
 from sangja.engine.tensor import create, node_of, share, version_of
 from sangja.ops.split import unbind
 
@@ -57,8 +58,12 @@ def is_complex(input: Tensor) -> bool:
 
 def stride(input: Tensor, dim: int | None = None) -> Any:
     """Steps in memory, counted in elements, along each dimension."""
-    steps = tuple(s // input.array.itemsize for s in input.array.strides)
-    return steps if dim is None else steps[normalize_dim(dim, input.ndim)]
+    array = input.array
+    if not array.size:  # NumPy does not say
+        steps = row_major(array.shape)
+    else:
+        steps = tuple(s // array.itemsize for s in array.strides)
+    return steps if dim is None else steps[normalize_dim(dim, array.ndim)]
 
 
 def is_contiguous(input: Tensor) -> bool:
@@ -70,11 +75,13 @@ def item(input: Tensor) -> Any:
     """The one element as a Python number. Raises `DTypeError` if there is not exactly one."""
     if input.array.size != 1:
         raise DTypeError(f"a Tensor with {input.array.size} elements cannot be converted to Scalar")
+    announce("read", input)
     return input.array.item()
 
 
 def tolist(input: Tensor) -> Any:
     """Nested Python lists of Python numbers."""
+    announce("read", input)
     return input.array.tolist()
 
 
@@ -117,6 +124,7 @@ def numpy(input: Tensor, *, force: bool = False) -> Array:
         raise GradientError(
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
         )
+    announce("read", input)
     return version_of(input).lend(input.array)
 
 
@@ -135,6 +143,7 @@ def number(input: Tensor, kind: type) -> Any:
             f"only one element tensors can be converted to Python scalars; this one has shape "
             f"{list(input.array.shape)}"
         )
+    announce("read", input)
     return kind(input.array.item())
 
 
@@ -155,6 +164,7 @@ def __index__(input: Tensor) -> int:
         raise ArgumentTypeError(
             "only integer tensors of a single element can be converted to an index"
         )
+    announce("read", input)
     return int(input.array.item())
 
 
@@ -165,6 +175,7 @@ def __bool__(input: Tensor) -> bool:
             + ("no values" if not input.array.size else "more than one value")
             + " is ambiguous; use .any() or .all()"
         )
+    announce("read", input)
     return bool(input.array.item())
 
 
@@ -205,7 +216,7 @@ def __deepcopy__(input: Tensor, memo: dict[int, Any]) -> Tensor:
         )
     z = create(type(input))
     memo[id(input)] = z
-    for name in ("_node", "_version", "_view", "_hooks"):
+    for name in ("_node", "_counter", "_view", "_hooks"):
         setattr(z, name, None)
     z.array = input.array.copy()
     z._requires_grad = input._requires_grad
@@ -218,7 +229,7 @@ def rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     """A tensor from what `__reduce_ex__` gave: used when processes exchange tensors."""
     z: Tensor = create(kind)
     plain = wrap(array)
-    for name in ("array", "_node", "_grad", "_version", "_view", "_hooks"):
+    for name in ("array", "_node", "_grad", "_counter", "_view", "_hooks"):
         setattr(z, name, getattr(plain, name))
     z._requires_grad = requires_grad
     return z

@@ -14,7 +14,7 @@ from sangja.core.shapes import normalize_dims
 from sangja.engine import Primitive, Tensor, apply, broadcast_to
 from sangja.ops.arguments import as_tensor, float_dtype, numpy_names
 from sangja.ops.comparison import isnan
-from sangja.ops.elementwise import where
+from sangja.ops.elementwise import choose, where
 from sangja.ops.exponential import exp
 from sangja.ops.scan import cumprod, linear_scan, reverse, shift, summable
 from sangja.ops.shape import permute, reshape
@@ -210,7 +210,7 @@ class Std(Primitive):
         return xp.sqrt(squared_deviations(xp, x, dims, keepdim, free))
 
     def dx(g, x, out, dims, free):
-        half = where(out == 0, 0, g / (2 * out))
+        half = choose(out == 0, 0, g / (2 * out))
         return Var.dx(half, x, dims, free)
 
 
