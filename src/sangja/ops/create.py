@@ -171,7 +171,8 @@ def full(
 
 
 def zeros(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
@@ -180,12 +181,15 @@ def zeros(
     memory_format: Any = None,
 ) -> Tensor:
     """A tensor of shape `size` filled with 0."""
+    if size is not None:
+        sizes = (size,)
     check_device(device)
-    return finish(filled(shape_from(size), 0, to_dtype(dtype)), requires_grad)
+    return finish(filled(shape_from(sizes), 0, to_dtype(dtype)), requires_grad)
 
 
 def ones(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
@@ -194,8 +198,10 @@ def ones(
     memory_format: Any = None,
 ) -> Tensor:
     """A tensor of shape `size` filled with 1."""
+    if size is not None:
+        sizes = (size,)
     check_device(device)
-    return finish(filled(shape_from(size), 1, to_dtype(dtype)), requires_grad)
+    return finish(filled(shape_from(sizes), 1, to_dtype(dtype)), requires_grad)
 
 
 def empty(*size: Any, **options: Any) -> Tensor:
@@ -300,7 +306,7 @@ def eye(
 
 
 def arange(
-    start: Any,
+    start: Any = None,
     end: Any = None,
     step: Any = 1,
     *,
@@ -317,8 +323,8 @@ def arange(
     tensor([1.0000, 1.5000, 2.0000])
     """
     check_device(device)
-    if end is None:
-        start, end = 0, start
+    if end is None or start is None:
+        start, end = 0, start if end is None else end
     values = [number_of(v) for v in (start, end, step)]
     if dtype is None:
         whole = all(isinstance(v, int) for v in values)
