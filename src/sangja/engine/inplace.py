@@ -125,6 +125,8 @@ def overwrite(x: Tensor, z: Any, name: str) -> Tensor:
         z = fit(z, x.array.shape, x.array.dtype)
     if isinstance(z, Tensor) and z._node is not None and z._node.kept:
         keep_apart(z._node, x.array)
+    if x._node is not None and x._node.plan.primitive.lets_go and x._node.kept:
+        let_go(x, x._node)
     with np.errstate(all="ignore"):
         np.copyto(x.array, value, casting="unsafe")
     before = past(x)
@@ -148,6 +150,18 @@ def keep_apart(node: Node, memory: Any) -> None:
             node.kept[i] = copy
             if node.versions is not None:
                 node.versions.pop(i, None)
+
+
+def let_go(x: Tensor, node: Node) -> None:
+    """Give a node a copy of its result before that is written to. PyTorch's node for the same
+    operation does not keep it, so that the write must not count as one into a kept value."""
+    assert node.kept is not None
+    place = len(node.plan.keep)
+    if node.plan.keeps_out and node.kept[place] is x.array:
+        version_of(x)
+        node.kept[place] = apply(Copy, share(x)).array
+        if node.versions is not None:
+            node.versions.pop(place, None)
 
 
 def take_history(x: Tensor, z: Tensor, before: Tensor) -> None:

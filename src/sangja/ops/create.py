@@ -196,7 +196,8 @@ def full(
 
 
 def zeros(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
@@ -205,13 +206,16 @@ def zeros(
     memory_format: Any = None,
 ) -> Tensor:
     """A tensor of shape `size` filled with 0."""
+    if size is not None:
+        sizes = (size,)
     check_device(device)
-    array = filled(shape_from(size), 0, to_dtype(dtype))
+    array = filled(shape_from(sizes), 0, to_dtype(dtype))
     return finish(array if memory_format is None else laid(array, memory_format), requires_grad)
 
 
 def ones(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
@@ -220,8 +224,10 @@ def ones(
     memory_format: Any = None,
 ) -> Tensor:
     """A tensor of shape `size` filled with 1."""
+    if size is not None:
+        sizes = (size,)
     check_device(device)
-    array = filled(shape_from(size), 1, to_dtype(dtype))
+    array = filled(shape_from(sizes), 1, to_dtype(dtype))
     return finish(array if memory_format is None else laid(array, memory_format), requires_grad)
 
 
@@ -327,7 +333,7 @@ def eye(
 
 
 def arange(
-    start: Any,
+    start: Any = None,
     end: Any = None,
     step: Any = 1,
     *,
@@ -344,8 +350,8 @@ def arange(
     tensor([1.0000, 1.5000, 2.0000])
     """
     check_device(device)
-    if end is None:
-        start, end = 0, start
+    if end is None or start is None:
+        start, end = 0, start if end is None else end
     values = [number_of(v) for v in (start, end, step)]
     if dtype is None:
         whole = all(isinstance(v, int) for v in values)

@@ -23,6 +23,7 @@ class MaxPool(Primitive):
     """z[…, o] = max over k of x[…, o·stride + k·dilation − padding]; nan wins"""
 
     grad_name = "MaxPool2DWithIndicesBackward0"
+    lets_go = True
 
     def forward(xp, x, *, windows, kernel, stride, padding, dilation):
         lead = x.shape[: x.ndim - len(windows)]
