@@ -31,14 +31,19 @@ from sangja.core.device import (
     channels_last,
     channels_last_3d,
     contiguous_format,
+    get_default_device,
     preserve_format,
+    set_default_device,
     strided,
 )
 from sangja.core.dtypes import (
     DType as dtype,
+    bfloat16,
     bool_ as bool,
     complex64,
+    complex64 as cfloat,
     complex128,
+    complex128 as cdouble,
     float16,
     float16 as half,
     float32,
@@ -73,6 +78,7 @@ from sangja.engine import (
     enable_grad,
     inference_mode,
     is_grad_enabled,
+    is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
 )
@@ -147,7 +153,14 @@ from sangja.ops.conv import (
     conv_transpose2d,
     conv_transpose3d,
 )
-from sangja.ops.convert import can_cast, is_nonzero, is_tensor, promote_types, result_type
+from sangja.ops.convert import (
+    can_cast,
+    get_device,
+    is_nonzero,
+    is_tensor,
+    promote_types,
+    result_type,
+)
 from sangja.ops.create import (
     arange,
     as_tensor,
@@ -259,6 +272,20 @@ from sangja.ops.join import (
     vstack,
 )
 from sangja.ops.layers import bilinear
+from sangja.ops.legacy import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    set_default_tensor_type,
+    typename,
+)
 from sangja.ops.length import cdist, total_norm as norm
 from sangja.ops.linalg import (
     addbmm,
@@ -303,6 +330,7 @@ from sangja.ops.pick import (
 from sangja.ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
 from sangja.ops.probability import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
 from sangja.ops.protocols import clone, detach, is_complex, is_floating_point, numel
+from sangja.ops.questions import empty_strided, is_inference, is_same_size, is_signed
 from sangja.ops.random import (
     Generator,
     bernoulli,
@@ -452,7 +480,17 @@ from sangja.ops.trigonometry import (
 newaxis = None  # as an index: a new dimension of size 1
 
 __all__ = [
+    "BFloat16Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
     "Generator",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
     "Size",
     "Tensor",
     "TypedStorage",
@@ -512,6 +550,7 @@ __all__ = [
     "baddbmm",
     "batch_norm",
     "bernoulli",
+    "bfloat16",
     "bilinear",
     "binary_cross_entropy_with_logits",
     "bincount",
@@ -533,8 +572,10 @@ __all__ = [
     "cartesian_prod",
     "cat",
     "cdist",
+    "cdouble",
     "ceil",
     "celu",
+    "cfloat",
     "chain_matmul",
     "channel_shuffle",
     "channels_last",
@@ -604,6 +645,7 @@ __all__ = [
     "embedding",
     "empty",
     "empty_like",
+    "empty_strided",
     "enable_grad",
     "eq",
     "equal",
@@ -638,7 +680,9 @@ __all__ = [
     "gather",
     "ge",
     "ger",
+    "get_default_device",
     "get_default_dtype",
+    "get_device",
     "get_float32_matmul_precision",
     "get_num_threads",
     "get_rng_state",
@@ -678,8 +722,12 @@ __all__ = [
     "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
+    "is_inference",
+    "is_inference_mode_enabled",
     "is_neg",
     "is_nonzero",
+    "is_same_size",
+    "is_signed",
     "is_storage",
     "is_tensor",
     "isclose",
@@ -829,7 +877,9 @@ __all__ = [
     "select",
     "select_scatter",
     "selu",
+    "set_default_device",
     "set_default_dtype",
+    "set_default_tensor_type",
     "set_float32_matmul_precision",
     "set_grad_enabled",
     "set_num_threads",
@@ -884,6 +934,7 @@ __all__ = [
     "triu_indices",
     "true_divide",
     "trunc",
+    "typename",
     "uint16",
     "uint32",
     "uint64",

@@ -165,6 +165,13 @@ def test_storages_are_sequences():
     assert str(raw.device) == str(storage.device) == "cpu"
 
 
+def test_empty_tensors_with_steps():
+    for module in (sangja, torch):
+        x = module.empty_strided((2, 3), (1, 2), dtype=module.float64)
+        assert (x.stride(), x.shape, x.dtype) == ((1, 2), (2, 3), module.float64)
+        assert module.empty_strided((0, 3), (3, 1)).shape == (0, 3)
+
+
 def test_memory_is_shared_by_threads_and_pinned_for_nobody():
     x = sangja.zeros(3)
     assert x.share_memory_() is x

@@ -1,4 +1,4 @@
-"""Views by hand."""
+"""Views by hand, and questions about memory and dtype."""
 
 from sangja.core.errors import ShapeError
 from tests.table import Row, case, raises, t
@@ -15,4 +15,16 @@ ROWS = [
         ],
     ),
     Row("is_storage", [case(t(3))]),
+    # -- questions; the others in tests/test_dtypes.py and tests/engine/test_inference.py
+    Row("get_device", [case(t(3))]),
+    Row("is_inference", [case(t(3))]),
+    Row("is_same_size", [case(t(3), t(3)), case(t(3), t(1, 3))]),
+    Row("is_signed", [case(t(3)), case(t(3, dtype="uint8")), case(t(3, dtype="int8"))]),
+    Row("empty_strided", []),
+    Row("typename", []),
+    Row(
+        "set_default_tensor_type",
+        [],
+        errors=[raises(TypeError, "only floating-point types are supported", "@LongTensor")],
+    ),
 ]

@@ -335,7 +335,7 @@ def accumulate(tensor: Tensor, d: Any) -> None:
     if isinstance(d, Tensor):
         tensor._grad = d if known is None else known + d
     elif known is None:
-        tensor._grad = wrap(d)
+        tensor._grad = wrap(d if d.dtype == tensor.array.dtype else d.astype(tensor.array.dtype))
     elif known._node is not None:
         tensor._grad = known + wrap(d)
     else:

@@ -16,6 +16,7 @@ from sangja.engine.apply import apply, explain, quiet
 from sangja.engine.mode import MODE
 from sangja.engine.primitive import Primitive
 from sangja.engine.tensor import NOTHING, Node, Tensor, create, node_of
+from sangja.engine.version import INFERENCE
 
 NO_STATIC: dict[str, Any] = {}
 
@@ -26,7 +27,8 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
     if (x.__class__ is not Tensor and not isinstance(x, Tensor)) or mode.watch is not None:
         return apply(primitive, x)
     array = x.array
-    if primitive.floats and array.dtype.kind != "f":
+    kind = array.dtype.kind
+    if kind != "f" and (primitive.floats or kind == "V"):
         return apply(primitive, x)
     try:
         out = quiet.run(primitive.forward, np, array)
@@ -52,6 +54,8 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
                 node.versions = {0: x._counter.token(array)}
         else:
             node.kept = [z.array] if plan.keeps_out else NOTHING
+    elif mode.inference:
+        z._counter = INFERENCE
     return z
 
 
@@ -91,6 +95,8 @@ def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
     elif y._requires_grad:
         needs, edges = 2, [y._node or y]
     else:
+        if mode.inference:
+            z._counter = INFERENCE
         return z
     if mode.grad and primitive.differentiable:
         z._requires_grad = True
@@ -112,6 +118,8 @@ def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
                     node.versions[i] = value._counter.token(value.array)
             if plan.keeps_out:
                 kept.append(z.array)
+    elif mode.inference:
+        z._counter = INFERENCE
     return z
 
 
@@ -148,4 +156,6 @@ def with_number(primitive: type[Primitive], x: Any, y: Any, tensor: Any, needs: 
             node.versions = {plan.keep.index(needs - 1): tensor._counter.token(array)}
         if plan.keeps_out:
             node.kept.append(z.array)
+    elif MODE.get().inference:
+        z._counter = INFERENCE
     return z

@@ -211,7 +211,7 @@ def link(
     }
     for index, t in enumerate(results):
         frozen = any(t is other for other in context.without_gradient)
-        if t is not None and not frozen and t.array.dtype.kind in "fc":
+        if t is not None and not frozen and t.array.dtype.kind in "fcV":
             pick = wrap(t.array)
             remember(Pick, 1, (whole,), {"index": index}, pick)
             assert pick._node is not None

@@ -57,17 +57,22 @@ class Copy(Primitive):
 
 
 class OrderedCopy(Copy):
-    """z = x in new memory, the last dimension's elements side by side"""
+    """z = x in new memory, the last dimension's (or that of `order`) elements side by side"""
 
     grad_name = "CloneBackward0"
 
-    def forward(xp, x):
-        return xp.array(x, order="C")
+    def forward(xp, x, *, order=None):
+        if order is None:
+            return xp.array(x, order="C")
+        back = sorted(range(x.ndim), key=order.__getitem__)
+        return xp.array(x.transpose(order), order="C").transpose(back)
 
 
 def check_writable(x: Tensor, name: str) -> None:
     """Refuse the writes that PyTorch refuses: into a leaf that requires a gradient, while
     operations are remembered; into memory that several elements share."""
+    if x._counter is not None:
+        x._counter.check(f"Inplace update ({name}) to")
     if MODE.get().grad and x.requires_grad:
         if x.is_leaf:
             raise GradientError(

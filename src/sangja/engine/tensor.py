@@ -11,11 +11,11 @@ import numpy as np
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
 from sangja.core.settings import settings
-from sangja.core.shapes import Size
+from sangja.core.shapes import Size, new_size
 from sangja.engine.mode import announce
 from sangja.engine.operations import Operations
 from sangja.engine.primitive import Plan, Primitive
-from sangja.engine.version import Version
+from sangja.engine.version import INFERENCE, InferenceVersion, Version
 
 Array = np.ndarray[Any, Any]
 Hook = Callable[[Any], Any]
@@ -154,14 +154,14 @@ class Tensor(Operations):
         self = create(cls)
         self._requires_grad = False
         self._node = self._grad = self._counter = self._view = self._hooks = None
-        self.array = legacy_array(args)
+        self.array = legacy_array(args, settings.default_dtype)
         return self
 
     # -- what it is ------------------------------------------------------------------------
 
     @property
     def shape(self) -> Size:
-        return Size(self.array.shape)
+        return new_size(Size, self.array.shape)
 
     @property
     def ndim(self) -> int:
@@ -211,6 +211,8 @@ class Tensor(Operations):
                 "only Tensors of floating point dtype can require gradients; this one is "
                 f"{self.dtype}. Convert it first: x.float()"
             )
+        if value and self._counter is not None:
+            self._counter.check("Setting requires_grad=True on")
         self._requires_grad = bool(value)
 
     @property
@@ -260,6 +262,10 @@ class Tensor(Operations):
         """How often this memory was written to in place, through this tensor or a view of it."""
         return 0 if self._counter is None else self._counter.read()
 
+    def is_inference(self) -> bool:
+        """Whether it was made in `inference_mode`, and can take no part in differentiation."""
+        return isinstance(self._counter, InferenceVersion)
+
     def _is_view(self) -> bool:
         return self._view is not None
 
@@ -273,17 +279,26 @@ class Tensor(Operations):
         return len(self.array)
 
 
-def legacy_array(args: tuple[Any, ...]) -> Array:
-    """The float array of `Tensor(2, 3)` (zeros, where PyTorch leaves memory as it was),
+def legacy_array(args: tuple[Any, ...], dtype: np.dtype[Any]) -> Array:
+    """The array of `Tensor(2, 3)` (zeros, where PyTorch leaves memory as it was),
     `Tensor([1, 2])` or `Tensor()`."""
-    default = settings.default_dtype
     if len(args) == 1 and isinstance(args[0], Tensor):
+        if args[0].array.dtype != dtype:
+            raise ArgumentTypeError(
+                f"expected a tensor of {dtypes.of(dtype)}, got one of {args[0].dtype}; convert it "
+                f"with .to({dtypes.of(dtype)})"
+            )
         return args[0].array
-    if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray)):
+    if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray, range)):
         if isinstance(args[0], Size):
-            return np.zeros(args[0], default)
-        return np.array(args[0], default)
-    return np.zeros(args if args else (0,), default)
+            return np.zeros(args[0], dtype)
+        return np.array(args[0]).astype(dtype)
+    if not all(hasattr(n, "__index__") for n in args):
+        raise ArgumentTypeError(
+            f"new(): expected sizes (ints) or one sequence of numbers, got {args!r}; "
+            "sangja.tensor(data) takes a number"
+        )
+    return np.zeros(args if args else (0,), dtype)
 
 
 def named(z: Tensor, grad_name: str, *inputs: Tensor) -> Tensor:
@@ -317,7 +332,9 @@ def share(x: Tensor) -> Tensor:
 def version_of(x: Tensor) -> Version:
     """The version counter of a tensor's memory, made now if there was none."""
     version = x._counter
-    if version is None:
+    if version is INFERENCE:
+        version = x._counter = InferenceVersion(x.array)
+    elif version is None:
         version = x._counter = Version(x.array)
         node = x._node
         if node is not None and node.plan.keeps_out:  # the node keeps this very memory
@@ -328,7 +345,8 @@ def version_of(x: Tensor) -> Version:
 
 def memory_of(x: Tensor) -> Array:
     """The array whose memory, from its first element on, is the storage that `x` looks into."""
-    return x.array if x._counter is None else x._counter.memory
+    version = x._counter
+    return x.array if version is None or version is INFERENCE else version.memory
 
 
 def node_of(x: Tensor) -> Node | None:

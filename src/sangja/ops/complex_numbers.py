@@ -228,10 +228,16 @@ def conj_physical(input: Any) -> Tensor:
     return apply(ConjugatePhysical, x) if is_complex_array(x) else x  # type: ignore[no-any-return]
 
 
+class IsReal(Primitive):
+    """z = whether x has no imaginary part"""
+
+    def forward(xp, x):
+        return xp.isreal(x)
+
+
 def isreal(input: Any) -> Tensor:
     """Whether each element has no imaginary part, as bools."""
-    x = as_tensor(input)
-    return as_tensor(np.isreal(x.array))
+    return apply(IsReal, as_tensor(input))  # type: ignore[no-any-return]
 
 
 def is_conj(input: Tensor) -> bool:

@@ -26,11 +26,13 @@ from sangja.ops import (
     extreme,
     index,
     join,
+    legacy,
     length,
     linalg,
     matrix,
     pick,
     protocols,
+    questions,
     random,
     reduce,
     rounding,
@@ -109,7 +111,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "resolve_neg": complex_numbers.resolve_neg,
     # convert
     "to": convert.to,
-    "type": convert.type_,
+    "type": legacy.type_,
     "type_as": convert.type_as,
     "cpu": convert.cpu,
     "cuda": convert.cuda,
@@ -240,6 +242,16 @@ METHODS: dict[str, Callable[..., Any]] = {
     "nonzero": pick.nonzero,
     "argwhere": pick.argwhere,
     "isin": pick.isin,
+    # questions
+    "apply_": questions.apply_,
+    "map_": questions.map_,
+    "as_subclass": questions.as_subclass,
+    "fill_diagonal_": questions.fill_diagonal_,
+    "is_same_size": questions.is_same_size,
+    "is_signed": questions.is_signed,
+    "ndimension": protocols.dim,
+    "nelement": protocols.numel,
+    "new": questions.new,
     # random
     "bernoulli": random.bernoulli,
     "multinomial": random.multinomial,
@@ -407,8 +419,10 @@ PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
     "imag": complex_numbers.imag,
     "mT": shape.mT,
     "mH": linalg.mH,
+    "output_nr": questions.output_nr,
     "retains_grad": hooks.retains_grad,
 }
+PROPERTIES |= questions.PROPERTIES
 
 # In place without a write: `x.t_()` is x itself, seen in another shape.
 REARRANGE = ["squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t", "as_strided"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import numbers
 from typing import Any
 
 import numpy as np
 
-from sangja.core.device import contiguous_format
+from sangja.core.device import ORDERS, contiguous_format, memory_order
 from sangja.core.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -21,6 +22,7 @@ from sangja.engine import Tensor, apply, wrap
 from sangja.engine.inplace import Copy, OrderedCopy
 from sangja.engine.mode import announce
 from sangja.engine.tensor import create, node_of, share, version_of
+from sangja.ops.arrange import flip
 from sangja.ops.split import unbind
 
 Array = np.ndarray[Any, Any]
@@ -48,7 +50,7 @@ def element_size(input: Tensor) -> int:
 
 def is_floating_point(input: Tensor) -> bool:
     """Whether the dtype is a real floating one."""
-    return input.array.dtype.kind == "f"
+    return input.array.dtype.kind in "fV"
 
 
 def is_complex(input: Tensor) -> bool:
@@ -66,9 +68,14 @@ def stride(input: Tensor, dim: int | None = None) -> Any:
     return steps if dim is None else steps[normalize_dim(dim, array.ndim)]
 
 
-def is_contiguous(input: Tensor) -> bool:
-    """Whether the elements lie in memory in row-major order without gaps."""
-    return input.array.flags.c_contiguous
+def is_contiguous(input: Tensor, memory_format: Any = contiguous_format) -> bool:
+    """Whether the elements lie in memory in row-major order (that of a `memory_format`) without
+    gaps."""
+    if memory_format is contiguous_format:
+        return input.array.flags.c_contiguous
+    fits = len(ORDERS.get(memory_format, ())) == input.ndim
+    order = memory_order(memory_format, input.ndim) if fits else None
+    return order is not None and input.array.transpose(order).flags.c_contiguous
 
 
 def item(input: Tensor) -> Any:
@@ -106,13 +113,17 @@ def requires_grad_(input: Tensor, requires_grad: bool = True) -> Tensor:
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy in new memory that remembers what it is a copy of; its elements in the order of the
-    input's, or with `memory_format=contiguous_format` in that of the indices."""
-    return apply(OrderedCopy if memory_format is contiguous_format else Copy, input)  # type: ignore[no-any-return]
+    input's, or in that of a `memory_format`."""
+    order = memory_order(memory_format, input.ndim)
+    return apply(Copy, input) if order is None else apply(OrderedCopy, input, order=order)
 
 
-def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
-    """Itself if the elements lie in order in memory, else such a copy."""
-    return input if is_contiguous(input) else apply(OrderedCopy, input)
+def contiguous(input: Tensor, memory_format: Any = contiguous_format) -> Tensor:
+    """Itself if the elements lie in memory in order (that of a `memory_format`), else such a
+    copy."""
+    if memory_order(memory_format, input.ndim) is None or is_contiguous(input, memory_format):
+        return input
+    return clone(input, memory_format=memory_format)
 
 
 def numpy(input: Tensor, *, force: bool = False) -> Array:
@@ -144,7 +155,15 @@ def number(input: Tensor, kind: type) -> Any:
             f"{list(input.array.shape)}"
         )
     announce("read", input)
-    return kind(input.array.item())
+    value = input.array.item()
+    if isinstance(value, complex) and kind is not complex:
+        if value.imag:
+            raise DTypeError(
+                f"value cannot be converted to type {kind.__name__} without overflow: {value} has "
+                "an imaginary part"
+            )
+        value = value.real
+    return kind(value)
 
 
 def __float__(input: Tensor) -> float:
@@ -187,7 +206,20 @@ def __iter__(input: Tensor) -> Any:
 
 def __contains__(input: Tensor, value: Any) -> bool:
     array = value.array if isinstance(value, Tensor) else value
+    if not isinstance(array, (np.ndarray, numbers.Number)):
+        raise DTypeError(
+            "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+            f"{type(value)}."
+        )
     return bool((input.array == array).any())
+
+
+def __reversed__(input: Tensor) -> Tensor:
+    return flip(input, 0) if input.ndim else input
+
+
+def __delitem__(input: Tensor, index: Any) -> None:
+    raise ArgumentTypeError("Tensor does not support deleting items")
 
 
 def __repr__(input: Tensor) -> str:
