@@ -21,6 +21,8 @@ from sangja import (
     version,
 )
 from sangja.backend.generator import default_generator
+from sangja.backend.threads import get_num_threads, set_num_threads
+from sangja.compile import compile
 from sangja.core.accelerators import autocast, is_autocast_available, is_autocast_enabled
 from sangja.core.device import (
     Device as device,
@@ -29,14 +31,19 @@ from sangja.core.device import (
     channels_last,
     channels_last_3d,
     contiguous_format,
+    get_default_device,
     preserve_format,
+    set_default_device,
     strided,
 )
 from sangja.core.dtypes import (
     DType as dtype,
+    bfloat16,
     bool_ as bool,
     complex64,
+    complex64 as cfloat,
     complex128,
+    complex128 as cdouble,
     float16,
     float16 as half,
     float32,
@@ -71,6 +78,7 @@ from sangja.engine import (
     enable_grad,
     inference_mode,
     is_grad_enabled,
+    is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
 )
@@ -122,6 +130,21 @@ from sangja.ops.comparison import (
     not_equal as ne,
     signbit,
 )
+from sangja.ops.complex_numbers import (
+    angle,
+    complex,
+    conj_physical,
+    imag,
+    is_conj,
+    is_neg,
+    isreal,
+    polar,
+    real,
+    resolve_conj,
+    resolve_neg,
+    view_as_complex,
+    view_as_real,
+)
 from sangja.ops.conv import (
     conv1d,
     conv2d,
@@ -130,12 +153,18 @@ from sangja.ops.conv import (
     conv_transpose2d,
     conv_transpose3d,
 )
-from sangja.ops.convert import can_cast, is_nonzero, is_tensor, promote_types, result_type
+from sangja.ops.convert import (
+    can_cast,
+    get_device,
+    is_nonzero,
+    is_tensor,
+    promote_types,
+    result_type,
+)
 from sangja.ops.create import (
     arange,
     as_tensor,
     asarray,
-    complex,
     empty,
     empty_like,
     eye,
@@ -243,6 +272,20 @@ from sangja.ops.join import (
     vstack,
 )
 from sangja.ops.layers import bilinear
+from sangja.ops.legacy import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    set_default_tensor_type,
+    typename,
+)
 from sangja.ops.length import cdist, dist, total_norm as norm
 from sangja.ops.linalg import (
     addbmm,
@@ -287,6 +330,7 @@ from sangja.ops.pick import (
 from sangja.ops.pool import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
 from sangja.ops.probability import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
 from sangja.ops.protocols import clone, detach, is_complex, is_floating_point, numel
+from sangja.ops.questions import empty_strided, is_inference, is_same_size, is_signed
 from sangja.ops.random import (
     Generator,
     bernoulli,
@@ -406,6 +450,7 @@ from sangja.ops.split import (
     unsafe_split,
     vsplit,
 )
+from sangja.ops.storage import TypedStorage, UntypedStorage, as_strided, is_storage
 from sangja.ops.trigonometry import (
     acos,
     acos as arccos,
@@ -435,9 +480,21 @@ from sangja.ops.trigonometry import (
 newaxis = None  # as an index: a new dimension of size 1
 
 __all__ = [
+    "BFloat16Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
     "Generator",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
     "Size",
     "Tensor",
+    "TypedStorage",
+    "UntypedStorage",
     "abs",
     "absolute",
     "accelerator",
@@ -460,6 +517,7 @@ __all__ = [
     "amin",
     "aminmax",
     "amp",
+    "angle",
     "any",
     "arange",
     "arccos",
@@ -474,6 +532,7 @@ __all__ = [
     "argmin",
     "argsort",
     "argwhere",
+    "as_strided",
     "as_tensor",
     "asarray",
     "asin",
@@ -491,6 +550,7 @@ __all__ = [
     "baddbmm",
     "batch_norm",
     "bernoulli",
+    "bfloat16",
     "bilinear",
     "binary_cross_entropy_with_logits",
     "bincount",
@@ -512,8 +572,10 @@ __all__ = [
     "cartesian_prod",
     "cat",
     "cdist",
+    "cdouble",
     "ceil",
     "celu",
+    "cfloat",
     "chain_matmul",
     "channel_shuffle",
     "channels_last",
@@ -527,12 +589,14 @@ __all__ = [
     "clone",
     "column_stack",
     "combinations",
+    "compile",
     "complex",
     "complex128",
     "complex64",
     "concat",
     "concatenate",
     "conj",
+    "conj_physical",
     "contiguous_format",
     "conv1d",
     "conv2d",
@@ -582,6 +646,7 @@ __all__ = [
     "embedding",
     "empty",
     "empty_like",
+    "empty_strided",
     "enable_grad",
     "eq",
     "equal",
@@ -616,8 +681,11 @@ __all__ = [
     "gather",
     "ge",
     "ger",
+    "get_default_device",
     "get_default_dtype",
+    "get_device",
     "get_float32_matmul_precision",
+    "get_num_threads",
     "get_rng_state",
     "greater",
     "greater_equal",
@@ -631,6 +699,7 @@ __all__ = [
     "hstack",
     "hypot",
     "iinfo",
+    "imag",
     "index_add",
     "index_copy",
     "index_fill",
@@ -650,10 +719,17 @@ __all__ = [
     "is_autocast_available",
     "is_autocast_enabled",
     "is_complex",
+    "is_conj",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
+    "is_inference",
+    "is_inference_mode_enabled",
+    "is_neg",
     "is_nonzero",
+    "is_same_size",
+    "is_signed",
+    "is_storage",
     "is_tensor",
     "isclose",
     "isfinite",
@@ -662,6 +738,7 @@ __all__ = [
     "isnan",
     "isneginf",
     "isposinf",
+    "isreal",
     "jit",
     "kl_div",
     "kron",
@@ -753,6 +830,7 @@ __all__ = [
     "pixel_unshuffle",
     "poisson",
     "poisson_nll_loss",
+    "polar",
     "polygamma",
     "positive",
     "pow",
@@ -772,11 +850,14 @@ __all__ = [
     "random",
     "randperm",
     "ravel",
+    "real",
     "reciprocal",
     "relu",
     "remainder",
     "repeat_interleave",
     "reshape",
+    "resolve_conj",
+    "resolve_neg",
     "result_type",
     "return_types",
     "rms_norm",
@@ -797,9 +878,12 @@ __all__ = [
     "select",
     "select_scatter",
     "selu",
+    "set_default_device",
     "set_default_dtype",
+    "set_default_tensor_type",
     "set_float32_matmul_precision",
     "set_grad_enabled",
+    "set_num_threads",
     "set_printoptions",
     "set_rng_state",
     "sgn",
@@ -851,6 +935,7 @@ __all__ = [
     "triu_indices",
     "true_divide",
     "trunc",
+    "typename",
     "uint16",
     "uint32",
     "uint64",
@@ -867,6 +952,8 @@ __all__ = [
     "var_mean",
     "vdot",
     "version",
+    "view_as_complex",
+    "view_as_real",
     "vsplit",
     "vstack",
     "where",

@@ -12,7 +12,7 @@ from sangja.train.jobs.machine import blas, machine_facts, threads
 
 # Optional packages: what they are for, and how to install them.
 OPTIONAL = {
-    "llvmlite": ("for compiled kernels; nothing uses it yet", "pip install llvmlite"),
+    "llvmlite": ("for sangja.compile and fast kernels", "pip install llvmlite"),
     "pillow": ("sangja predict on pictures", "pip install 'sangja[vision]'"),
     "tensorboardX": ("logs for TensorBoard", "pip install 'sangja[tensorboard]'"),
 }

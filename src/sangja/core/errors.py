@@ -14,6 +14,7 @@
     │   ├── FreedGraphError   RuntimeError         a second backward through a graph already used up
     │   ├── InplaceError      RuntimeError         a value kept for the gradient was changed
     │   └── AnomalyError      RuntimeError         a NaN or infinity found by anomaly detection
+    ├── RecordingError        RuntimeError         a step that cannot be compiled as it is written
     ├── StateError            RuntimeError         a state_dict that does not fit its module
     ├── MissingAttributeError AttributeError       a module without this attribute, or not yet ready
     ├── ForwardMissingError   NotImplementedError  a module without `forward` was called
@@ -90,6 +91,10 @@ class InplaceError(GradientError):
 
 class AnomalyError(GradientError):
     """A NaN or infinity found by anomaly detection."""
+
+
+class RecordingError(SangjaError, RuntimeError):
+    """A step that cannot be compiled as it is written."""
 
 
 class StateError(SangjaError, RuntimeError):

@@ -67,7 +67,7 @@ def fit(d: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     if array.shape != shape:
         d = sum_to(d, shape) if can_sum_to(array.shape, shape) else _refuse(array.shape, shape)
     if array.dtype != dtype:
-        if array.dtype.kind == "c" and dtype.kind == "f":  # a real input of a complex operation
+        if array.dtype.kind == "c" and dtype.kind in "fV":  # a real input of a complex operation
             d = d.real
         d = apply(Cast, d, dtype=dtype)
     return d

@@ -18,6 +18,8 @@ from sangja.core.errors import (
 )
 from sangja.engine import Tensor, wrap
 from sangja.engine.hooks import RemovableHandle, add_hook
+from sangja.engine.inplace import zero_
+from sangja.engine.mode import MODE, announce
 from sangja.nn.parameter import is_lazy
 from sangja.nn.passage import Observer
 from sangja.nn.state import Stateful, own_hooks
@@ -73,6 +75,8 @@ class Module(Stateful):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
+            if MODE.get().watch is not None:
+                announce("module", self)
             if self._hooked:
                 return call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)
@@ -157,11 +161,11 @@ class Module(Stateful):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters; with `set_to_none=False` fill them with 0."""
         for parameter in self.parameters():
+            announce("zero_grad", parameter)
             if set_to_none or parameter._grad is None:
                 parameter._grad = None
             else:
-                parameter._grad = parameter._grad.detach()
-                parameter._grad.array[...] = 0
+                parameter._grad = zero_(parameter._grad.detach())
 
     def _apply(self: M, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> M:
         """Replace the values of all parameters, gradients and buffers by `fn` of them; the
@@ -187,7 +191,7 @@ class Module(Stateful):
         wanted = dtypes.to_numpy(dtype)
 
         def cast(x: Tensor) -> Tensor:
-            if x.array.dtype == wanted or (floats_only and x.array.dtype.kind not in "fc"):
+            if x.array.dtype == wanted or (floats_only and x.array.dtype.kind not in "fcV"):
                 return x
             if is_lazy(x):
                 x.array = x.array.astype(wanted)
@@ -211,6 +215,10 @@ class Module(Stateful):
     def half(self: M) -> M:
         """Convert all floating parameters and buffers to float16."""
         return self._cast(dtypes.float16)
+
+    def bfloat16(self: M) -> M:
+        """Convert all floating parameters and buffers to bfloat16 (needs the package ml_dtypes)."""
+        return self._cast(dtypes.bfloat16)
 
     def cpu(self: M) -> M:
         """The module where it is: in the memory of the CPU."""
@@ -239,7 +247,7 @@ class Module(Stateful):
         check_device(kwargs.get("device"))
         if dtype is None:
             return self
-        if dtypes.to_numpy(dtype).kind not in "fc":
+        if dtypes.to_numpy(dtype).kind not in "fcV":
             raise ArgumentTypeError(
                 "nn.Module.to only accepts floating point or complex dtypes, but got desired "
                 f"dtype={dtypes.of(dtypes.to_numpy(dtype))}"

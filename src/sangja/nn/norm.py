@@ -10,7 +10,7 @@ import numpy as np
 
 from sangja.core.errors import ArgumentError
 from sangja.engine import Tensor, wrap
-from sangja.engine.inplace import overwritten
+from sangja.engine.inplace import update
 from sangja.nn import functional as F, init
 from sangja.nn.lazy import LazyModuleMixin
 from sangja.nn.module import Module
@@ -21,6 +21,11 @@ from sangja.nn.parameter import (
     empty,
     materialize,
 )
+
+
+def count_one(seen: Any) -> None:
+    """One batch more, in place."""
+    seen += 1
 
 
 class Normalization(Module):
@@ -125,10 +130,9 @@ class BatchNorm(Normalization):
         factor = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             seen = self.num_batches_tracked
-            seen.array += 1
-            overwritten(seen, "BatchNorm")
+            update(count_one, (seen,), ())
             if self.momentum is None:
-                factor = 1.0 / float(seen.array)
+                factor = 1.0 / float(seen)
         measured = self.training or self.running_mean is None
         running = not self.training or self.track_running_stats
         return F.batch_norm(

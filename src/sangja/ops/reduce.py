@@ -14,7 +14,7 @@ from sangja.core.shapes import normalize_dims
 from sangja.engine import Primitive, Tensor, apply, broadcast_to
 from sangja.ops.arguments import as_tensor, float_dtype, numpy_names
 from sangja.ops.comparison import isnan
-from sangja.ops.elementwise import where
+from sangja.ops.elementwise import choose, where
 from sangja.ops.exponential import exp
 from sangja.ops.scan import cumprod, linear_scan, reverse, shift, summable
 from sangja.ops.shape import permute, reshape
@@ -78,7 +78,7 @@ class Mean(Reduction):
 def floating(name: str, x: Tensor, dtype: Any = None) -> None:
     """Refuse integers where the result could not be one."""
     kind = (x.array.dtype if dtype is None else dtypes.to_numpy(dtype)).kind
-    if kind not in "fc":
+    if kind not in "fcV":
         found = x.dtype if dtype is None else dtype
         raise DTypeError(
             f"{name}(): could not infer output dtype. Input dtype must be either a floating point "
@@ -224,7 +224,7 @@ class Std(Primitive):
         return xp.sqrt(squared_deviations(xp, x, dims, keepdim, free))
 
     def dx(g, x, out, dims, free):
-        half = where(out == 0, 0, g / (2 * out))
+        half = choose(out == 0, 0, g / (2 * out))
         return Var.dx(half, x, dims, free)
 
 
@@ -233,7 +233,7 @@ def spread_arguments(
 ) -> tuple[Tensor, dict[str, Any]]:
     """Input, dimensions and degrees of freedom of `var`, `std` and their pairs with the mean."""
     x = as_tensor(input)
-    if x.array.dtype.kind not in "fc":
+    if x.array.dtype.kind not in "fcV":
         raise DTypeError(
             f"{name}: only support floating point and complex dtypes, got {x.dtype}; use x.float()"
         )

@@ -15,7 +15,8 @@ import numpy as np
 from sangja.core.errors import ArgumentError, ArgumentTypeError, ForwardMissingError
 from sangja.engine import Tensor, enable_grad, wrap
 from sangja.engine.hooks import RemovableHandle, add_hook, retains_grad
-from sangja.engine.inplace import overwritten, update
+from sangja.engine.inplace import overwritten, update, zero_
+from sangja.engine.mode import announce
 
 Group = dict[str, Any]
 State = dict[str, Any]
@@ -46,7 +47,9 @@ def with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
                         f"but got {changed}."
                     )
                 args, kwargs = changed
+        announce("optimizer", self, args, kwargs)
         result = step(self, *args, **kwargs)
+        announce("optimizer_done")
         self._opt_called = True
         for hook in tuple(self._step_post_hooks.values()):
             hook(self, args, kwargs)
@@ -128,12 +131,12 @@ class Optimizer:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters; with `set_to_none=False` fill them with 0."""
         for group in self.param_groups:
+            announce("zero_grad", *group["params"])
             for p in group["params"]:
                 if set_to_none:
                     p._grad = None
                 elif p._grad is not None:
-                    p._grad = p._grad.detach()
-                    p._grad.array[...] = 0
+                    p._grad = zero_(p._grad.detach())
 
     # -- groups ----------------------------------------------------------------------------
 
@@ -306,7 +309,7 @@ def fitted(value: Any, p: Tensor, key: str = "") -> Any:
     """A saved state copied, its floats brought to the dtype of the parameter (but a step count)."""
     if isinstance(value, Tensor):
         array = value.array
-        floating = p.array.dtype.kind in "fc"
+        floating = p.array.dtype.kind in "fcV"
         return wrap(array.astype(p.array.dtype if floating and key != "step" else array.dtype))
     if isinstance(value, dict):
         return {name: fitted(item, p, name) for name, item in value.items()}

@@ -22,6 +22,7 @@ from sangja.core.errors import (
 )
 from sangja.engine import Tensor, wrap
 from sangja.engine.inplace import overwritten
+from sangja.engine.mode import announce
 from sangja.optim.optimizer import Optimizer
 
 Rates = list[Any]
@@ -112,6 +113,7 @@ class LRScheduler:
                 UserWarning,
                 stacklevel=2,
             )
+        announce("host", self.step, epoch)
         self._step_count += 1
         if epoch is not None:
             warnings.warn(

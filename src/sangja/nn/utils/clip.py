@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from sangja.core.errors import GradientError
 from sangja.engine import Tensor, wrap
-from sangja.engine.inplace import overwritten
+from sangja.engine.inplace import update
 
 
 def gradients(parameters: Any) -> list[Tensor]:
@@ -20,19 +19,30 @@ def gradients(parameters: Any) -> list[Tensor]:
     return [p._grad for p in params if p._grad is not None]
 
 
-def norm_of(arrays: Iterable[Any], p: float) -> Any:
-    """‖x‖ₚ of all elements of all arrays together, from the norm of each."""
-    norms = [np.linalg.norm(a.ravel(), p) for a in arrays]
-    dtype = norms[0].dtype if norms else np.float32
-    return np.asarray(np.linalg.norm(np.array(norms, dtype), p) if norms else 0.0, dtype)
+def measure(total: Any, *grads: Any, norm_type: float) -> None:
+    """total ← ‖x‖ₚ of all elements of all gradients together, from the norm of each."""
+    norms = [np.linalg.norm(g.ravel(), norm_type) for g in grads]
+    total[...] = np.linalg.norm(np.stack(norms), norm_type)
+
+
+def scale_down(*arrays: Any, max_norm: float) -> None:
+    """Every gradient ← itself · max_norm / total, where that is below 1; total comes last."""
+    *grads, total = arrays
+    factor = np.minimum(max_norm / (total + total.dtype.type(1e-6)), 1.0)
+    for g in grads:
+        g *= factor.astype(g.dtype)
 
 
 def get_total_norm(
     tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: Any = None
 ) -> Tensor:
     """‖x‖ₚ of the elements of all tensors together."""
-    several = [tensors] if isinstance(tensors, Tensor) else list(tensors)
-    total = norm_of([t.array for t in several], float(norm_type))
+    several = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+    if not several:
+        return wrap(np.zeros((), np.float32))
+    kind = several[0].array.real.dtype
+    total = wrap(np.zeros((), kind))
+    update(measure, (total,), several, norm_type=float(norm_type))
     if error_if_nonfinite and not math.isfinite(total):
         raise GradientError(
             f"The total norm of order {norm_type} for gradients from `parameters` is "
@@ -40,18 +50,16 @@ def get_total_norm(
             "it cannot be clipped. To disable this error and scale the gradients by the non-finite "
             "norm anyway, set `error_if_nonfinite=False`"
         )
-    return wrap(total)
+    return total
 
 
 def clip_grads_with_norm_(
     parameters: Any, max_norm: float, total_norm: Tensor, foreach: Any = None
 ) -> None:
     """Multiply all gradients by max_norm / total_norm, if that is below 1."""
-    factor = float(max_norm) / (total_norm.array + total_norm.array.dtype.type(1e-6))
-    factor = np.minimum(factor, 1.0)
-    for grad in gradients(parameters):
-        grad.array *= factor.astype(grad.array.dtype)
-        overwritten(grad, "clip_grad_norm_")
+    grads = tuple(gradients(parameters))
+    if grads:
+        update(scale_down, grads, (total_norm,), max_norm=float(max_norm))
 
 
 def clip_grad_norm_(
@@ -83,7 +91,10 @@ def clip_grad_norm(*args: Any, **kwargs: Any) -> Tensor:
 
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) -> None:
     """Bring every element of every gradient into [−clip_value, clip_value]."""
-    bound = float(clip_value)
     for grad in gradients(parameters):
-        np.clip(grad.array, -bound, bound, out=grad.array)
-        overwritten(grad, "clip_grad_value_")
+        update(clamp_all, (grad,), (), bound=float(clip_value))
+
+
+def clamp_all(g: Any, *, bound: float) -> None:
+    """g ← g within [−bound, bound], in place."""
+    np.minimum(np.maximum(g, -bound, out=g), bound, out=g)

@@ -1,0 +1,49 @@
+"""What a kernel of fused loops is to do, as data: `Nest`, its `Operand`s and its `Step`s."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+REDUCE = {
+    "sum": ("add", 0), "max": ("maximum", -math.inf), "min": ("minimum", math.inf),
+    "prod": ("multiply", 1), "any": ("logical_or", False), "all": ("logical_and", True),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An array: its dtype and its strides, in elements, along rows and columns (0: broadcast).
+    `block_stride`: between the results of two blocks, where a fold writes to it."""
+
+    dtype: str
+    row_strides: tuple[int, ...]
+    col_strides: tuple[int, ...]
+    block_stride: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation: NumPy's name, or load, store, gather, const, index, a reduction, a fold.
+
+    `args` are numbers of earlier steps; `operand` is which array is read or written; `value`: the
+    number of a const, the dimension of an index, the stride of a gather.
+    """
+
+    op: str
+    args: tuple[int, ...] = ()
+    dtype: str = ""
+    operand: int = -1
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """Loops over `rows` and `cols`, the arrays they walk, and what is done at each place."""
+
+    rows: tuple[int, ...]
+    cols: tuple[int, ...]
+    operands: tuple[Operand, ...]
+    steps: tuple[Step, ...]
+    blocks: int = 1

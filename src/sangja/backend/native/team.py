@@ -1,0 +1,212 @@
+"""A list of kernels run by several threads as one program.
+
+Every thread runs the same list; a kernel does the share of the thread that calls it, and where a
+kernel needs what others made, all meet at a barrier. A step of a thousand kernels is so one call
+from Python, and a meeting costs a tenth of a microsecond instead of the sixty of a Python hand-off.
+
+Workers are Python threads that wait in native code, without the interpreter's lock: first spinning,
+then giving their time slice away, and after about a millisecond without work they return and sleep
+on an event, so that an idle program burns no core. Spinning is bounded everywhere: on a machine
+with more threads than cores those that wait give way to those that work.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sangja.backend.native.driver import (
+    COUNT,
+    GENERATION,
+    MEET,
+    PARKED,
+    SERIAL,
+    TABLE,
+    TEXT,
+    THREADS,
+    WORDS,
+    YIELD,
+)
+from sangja.backend.native.llvm import Kernel, compile_kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A kernel and the numbers of its pointers. `serial`: thread 0 alone runs it; `meet`: all
+    threads wait for each other before it."""
+
+    kernel: Kernel
+    slots: tuple[int, ...]
+    serial: bool = False
+    meet: bool = True
+
+
+@functools.cache
+def driver() -> tuple[Any, Any]:
+    """`run` and `serve` as functions that Python can call; the lock is released inside."""
+    pointer, word = ctypes.c_void_p, ctypes.c_int64
+    run = ctypes.CFUNCTYPE(None, pointer, pointer, word, word, word)
+    serve = ctypes.CFUNCTYPE(word, pointer, word, word)
+    return (
+        run(compile_kernel("run", TEXT).address),
+        serve(compile_kernel("serve", TEXT).address),
+    )
+
+
+@functools.cache
+def yield_address() -> int:
+    """The system's function that gives the rest of a time slice away."""
+    if sys.platform == "win32":
+        library, name = ctypes.windll.kernel32, "SwitchToThread"  # type: ignore[attr-defined]
+    else:
+        library, name = ctypes.CDLL(None), "sched_yield"
+    return int(ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0)
+
+
+class Team:
+    """The threads of this process that run programs, and the mailbox through which they learn
+    what to do. One program runs at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.box = np.zeros(WORDS, np.int64)
+        self.box[YIELD] = yield_address()
+        self.address = self.box.ctypes.data
+        self.events: list[threading.Event] = []
+        self.process = os.getpid()
+
+    def hire(self, count: int) -> None:
+        """See that there are `count` threads, with the one that calls."""
+        while len(self.events) < count - 1:
+            event = threading.Event()
+            self.events.append(event)
+            number = len(self.events)
+            threading.Thread(
+                target=work,
+                args=(self.box, self.address, number, event, int(self.box[GENERATION])),
+                name=f"sangja-{number}",
+                daemon=True,
+            ).start()
+
+    def run(self, table: int, count: int, threads: int) -> None:
+        """All commands of a table, on `threads` threads, of which this is the first."""
+        run = driver()[0]
+        if threads <= 1:
+            run(self.address, table, count, 0, 1)
+            return
+        with self.lock:
+            self.hire(threads)
+            box = self.box
+            box[TABLE], box[COUNT], box[THREADS] = table, count, threads
+            box[GENERATION] += 1
+            for number in range(1, threads):
+                if box[PARKED + number]:
+                    self.events[number - 1].set()
+            run(self.address, table, count, 0, threads)
+
+
+def work(box: Any, address: int, number: int, event: threading.Event, seen: int) -> None:
+    """What a worker does: serve in native code, and sleep when there was nothing for a while."""
+    serve = driver()[1]
+    while True:
+        seen = serve(address, number, seen)
+        event.clear()
+        box[PARKED + number] = 1
+        if box[GENERATION] == seen:
+            event.wait()
+        box[PARKED + number] = 0
+
+
+_teams: dict[int, Team] = {}
+
+
+def team() -> Team:
+    """The team of this process: a child after a fork gets one of its own."""
+    mine = _teams.get(os.getpid())
+    if mine is None:
+        _teams.clear()
+        mine = _teams[os.getpid()] = Team()
+    return mine
+
+
+class Program:
+    """Commands with their pointers, ready to be run again and again."""
+
+    def __init__(self, commands: Sequence[Command], pointers: Sequence[int]) -> None:
+        self.commands = tuple(commands)
+        self.pointers = np.array(pointers, np.uint64)
+        sizes = [len(c.slots) for c in self.commands]
+        self.args = np.zeros(max(sum(sizes), 1), np.uint64)
+        self.table = np.zeros((max(len(self.commands), 1), 3), np.int64)
+        self.places: dict[int, list[int]] = {}
+        start = 0
+        for row, command in zip(self.table, self.commands, strict=False):
+            row[0] = command.kernel.address
+            row[1] = self.args.ctypes.data + 8 * start
+            row[2] = SERIAL * command.serial + MEET * command.meet
+            for slot in command.slots:
+                self.places.setdefault(slot, []).append(start)
+                self.args[start] = self.pointers[slot]
+                start += 1
+        self.address = self.table.ctypes.data
+        self.count = len(self.commands)
+
+    def set_pointer(self, slot: int, address: int) -> None:
+        """Let a pointer lead elsewhere from the next run on."""
+        if self.pointers[slot] != address:
+            self.pointers[slot] = address
+            for place in self.places.get(slot, ()):
+                self.args[place] = address
+
+    def run(self, threads: int | None = None) -> None:
+        """All commands, in order."""
+        team().run(self.address, self.count, threads or get_num_threads())
+
+
+# -- how many threads -----------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Choice:
+    """How many threads programs use; 0: not chosen yet."""
+
+    threads: int = 0
+
+
+_choice = Choice()
+
+
+def default_threads() -> int:
+    """`OMP_NUM_THREADS` if it is set, else the processors this process may use."""
+    given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def get_num_threads() -> int:
+    """How many threads a compiled program runs on."""
+    if not _choice.threads:
+        _choice.threads = default_threads()
+    return _choice.threads
+
+
+def set_num_threads(count: int) -> None:
+    """Choose how many threads compiled programs run on."""
+    _choice.threads = count
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_teams.clear)
+
+__all__ = ["Command", "Program", "get_num_threads", "set_num_threads"]

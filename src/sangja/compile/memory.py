@@ -1,0 +1,57 @@
+"""One piece of memory for everything a step computes on its way: buffers whose lives do not meet
+share the same bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+ALIGN = 64
+
+
+class Arena:
+    """The memory and its size."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.block = np.zeros(size + ALIGN, np.uint8)
+        start = -self.block.ctypes.data % ALIGN
+        self.memory = self.block[start : start + size]
+        self.base = self.memory.ctypes.data
+
+    def address(self, buffer: Any) -> int:
+        return int(self.base + buffer.offset)
+
+
+def plan(parts: list[Any], scheduler: Any, kept: set[int]) -> Arena:
+    """Give every buffer of the arena an offset: the lowest at which nothing lies that lives at the
+    same time. The largest are placed first."""
+    lives: dict[int, list[Any]] = {}
+    last = len(parts)
+    for position, part in enumerate(parts):
+        buffers = [p.buffer for p in (*part.task.reads, *part.task.writes)]
+        buffers += [b for _, pointers, _ in part.commands for b, _ in pointers]
+        for buffer in buffers:
+            while buffer.source is not None and hasattr(buffer.source, "writers"):
+                buffer = buffer.source
+            if buffer.source is None:
+                life = lives.setdefault(id(buffer), [buffer, position, position])
+                life[2] = max(life[2], position)
+                if id(buffer) in kept:
+                    life[2] = last
+    taken: list[tuple[int, int, int, int]] = []  # offset, end, from, until
+    size = 0
+    for buffer, begin, end in sorted(lives.values(), key=lambda life: -life[0].nbytes):
+        length = -(-max(buffer.nbytes, 1) // ALIGN) * ALIGN
+        offset = 0
+        for low, high, start, stop in sorted(taken):
+            if stop < begin or start > end:
+                continue
+            if low - offset >= length:
+                break
+            offset = max(offset, high)
+        buffer.offset = offset
+        taken.append((offset, offset + length, begin, end))
+        size = max(size, offset + length)
+    return Arena(size)

@@ -1,0 +1,375 @@
+"""A recording run by kernels: the schedule's tasks as commands for the native backend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sangja.backend.native.nest import Nest, Operand, Step, build
+from sangja.backend.native.team import Command, Program, get_num_threads
+from sangja.compile import calls, interpret
+from sangja.compile.graph import Node
+from sangja.compile.interpret import Values, Write
+from sangja.compile.kernels import NestBuilder, is_small
+from sangja.compile.memory import Arena, plan
+from sangja.compile.report import explain
+from sangja.compile.schedule import Scheduler
+from sangja.compile.setting import Setting
+from sangja.compile.tasks import Buffer, Call, Group, Place, Task, default_order, short
+from sangja.engine.apply import quiet
+
+Pointer = tuple[Buffer, int]  # and an offset in bytes
+
+
+class Scratch:
+    """Memory that a task needs for itself."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.buffer = Buffer((nbytes,), np.dtype(np.uint8), (0,))
+
+
+class Part:
+    """What one task became: commands, or a function of the host."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.commands: list[tuple[Any, list[Pointer], bool]] = []
+        self.host: Callable[[], None] | None = None
+
+
+class NativeProgram:
+    """A graph as a program of kernels: as `interpret.Interpreted`, which says what the arguments
+    are."""
+
+    def __init__(self, nodes: list[Node], wanted: list[Node], writes: list[Write]) -> None:
+        self.nodes = nodes
+        self.inputs = [node for node in nodes if node.op == "input"]
+        self.writes = writes
+        self.scheduler = Scheduler(nodes, [*wanted, *[node for _, node in writes]])
+        self.copied = self.retarget_writes()
+        self.wanted = list(dict.fromkeys([*wanted, *[node for _, node in self.copied]]))
+        self.own: dict[int, Buffer] = {}
+        self.claim_outputs()
+        self.tasks = in_order(self.scheduler.tasks)
+        self.packed: dict[Any, Buffer] = {}  # what was packed for a product, for the next ones
+        self.parts = [self.part(task) for task in self.tasks]
+        self.arena: Arena = plan(self.parts, self.scheduler, self.kept())
+        self.settings = np.zeros(max(len(self.inputs), 1))
+        self.addresses: dict[int, int] = {}
+        self.slots: dict[Any, int] = {}
+        self.pointers: list[int] = []
+        self.outside: dict[int, list[tuple[int, int]]] = {}  # buffer: its slots, with offsets
+        self.held: dict[int, Any] = {}
+        self.segments = self.assemble()
+        self.ready = False  # whether it has run, and all its pointers lead somewhere
+        self.input_buffers = [root(self.scheduler.places[n.number].buffer) for n in self.inputs]
+
+    # -- where results go ----------------------------------------------------------------------
+
+    def retarget_writes(self) -> list[tuple[Any, Node]]:
+        """Let new values of outside tensors be computed where they are to end; returns the writes
+        that must be copied instead."""
+        left = []
+        by_source = {}
+        for node in self.inputs:
+            source = node.payload
+            by_source[id(getattr(source, "tensor", source))] = node
+        for source, node in self.writes:
+            known = by_source.get(id(getattr(source, "tensor", source)))
+            place = self.scheduler.places[node.number]
+            target = None
+            if known is not None:
+                target = self.scheduler.places[known.number].buffer
+            if target is None or not self.may_replace(place, target):
+                left.append((source, node))
+            else:
+                place.buffer.source = target
+                bits = sum(t.bit for t in target.readers if t not in place.buffer.writers)
+                for writer in place.buffer.writers:
+                    self.scheduler.depend(writer, bits)
+                target.writers.extend(place.buffer.writers)
+        return left
+
+    def may_replace(self, place: Place, target: Buffer) -> bool:
+        """Whether a value can be computed into an outside array, over its old value."""
+        buffer = place.buffer
+        if buffer.source is not None or len(buffer.writers) != 1:
+            return False
+        whole = target.whole().strided
+        if place.strided != whole or buffer.whole().strided != whole:
+            return False
+        writer = buffer.writers[0]
+        for reader in target.readers:
+            if reader is writer:
+                looks = [r.strided for r in reader.reads if r.buffer is target]
+                fits = isinstance(writer, Group) and writer.domain == target.shape
+                if not fits or any(look != whole for look in looks):
+                    return False
+            elif reader.ancestors & writer.bit:
+                return False
+        return not any(w.ancestors & writer.bit for w in target.writers)
+
+    def claim_outputs(self) -> None:
+        """Give results and gradients memory outside of the arena."""
+        for node in self.wanted:
+            place = self.scheduler.places[node.number]
+            buffer = place.buffer
+            plain = place.strided == buffer.whole().strided == default_whole(buffer)
+            if buffer.source is None and plain and node.op != "view":
+                buffer.source = node
+                self.own[node.number] = buffer
+
+    def kept(self) -> set[int]:
+        """Buffers of the arena that must live until the end."""
+        return {id(root(self.scheduler.places[n.number].buffer)) for n in self.wanted}
+
+    # -- commands ------------------------------------------------------------------------------
+
+    def part(self, task: Task) -> Part:
+        if isinstance(task, Group):
+            return self.group_part(task)
+        assert isinstance(task, Call)
+        return self.call_part(task)
+
+    def group_part(self, group: Group) -> Part:
+        part = Part(group)
+        builder = NestBuilder(self.scheduler, group)
+        nest, operands = builder.build()
+        kernel = build(nest)
+        pointers: list[Pointer] = []
+        finish: list[tuple[Nest, list[Pointer]]] = []
+        folded = {number: node for node, _, number, _ in builder.partials}
+        for i, (buffer, offset) in enumerate(operands):
+            size = np.dtype(buffer.dtype).itemsize
+            if offset == -1 and nest.blocks > 1:
+                node = folded[i]
+                count = math.prod(buffer.shape)
+                scratch = Scratch(count * nest.blocks * size).buffer
+                pointers.append((scratch, 0))
+                finish.append((fold_blocks(node, count, nest.blocks), [(scratch, 0), (buffer, 0)]))
+            else:
+                pointers.append((buffer, max(offset, 0) * size))
+        part.commands.append((kernel, pointers, is_small(nest)))
+        for last, where in finish:
+            part.commands.append((build(last), where, True))
+        return part
+
+    def call_part(self, call: Call) -> Part:
+        """An operation with kernels of its own, or on the host."""
+        part = Part(call)
+        made = calls.kernels_for(call)
+        if made is None:
+            part.host = self.host_function(call)
+            return part
+        workspace = Scratch(made.workspace).buffer if made.workspace else None
+        stages = made.stages
+        if made.packs and workspace is not None:
+            kernel, (source, _), _ = stages[0]
+            assert source is not None
+            key = (kernel.address, id(root(source.buffer)), source.strided.offset)
+            known = self.packed.get(key)
+            if known is not None and steady(source.buffer):
+                workspace, stages = known, stages[1:]
+            else:
+                self.packed[key] = workspace
+        for kernel, places, serial in stages:
+            pointers = []
+            for place in places:
+                if place is None:
+                    assert workspace is not None
+                    pointers.append((workspace, 0))
+                else:
+                    size = np.dtype(place.buffer.dtype).itemsize
+                    pointers.append((place.buffer, place.strided.offset * size))
+            part.commands.append((kernel, pointers, serial))
+        return part
+
+    def host_function(self, call: Call) -> Callable[[], None]:
+        """A function that computes an operation with NumPy."""
+        node = call.nodes[0]
+
+        def run() -> None:
+            inputs = [self.array(p) for p in call.reads]
+            found = quiet.run(interpret.evaluate, node, inputs)
+            results = found if len(call.nodes) > 1 else (found,)
+            if node.op == "host" and node.params:
+                results = [found[n.params[0]] for n in call.nodes[1:]]
+            for place, value in zip(call.writes, results, strict=True):
+                self.array(place)[...] = value
+
+        return run
+
+    # -- memory --------------------------------------------------------------------------------
+
+    def assemble(self) -> list[Any]:
+        """Programs, and the host's functions between them."""
+        segments: list[Any] = []
+        commands: list[Command] = []
+        written: set[int] = set()
+        read: set[int] = set()
+
+        def close() -> None:
+            if commands:
+                segments.append(list(commands))
+                commands.clear()
+            written.clear()
+            read.clear()
+
+        for part in self.parts:
+            if part.host is not None:
+                close()
+                segments.append(part.host)
+                continue
+            for kernel, pointers, serial in part.commands:
+                slots = tuple(self.slot(p) for p in pointers)
+                commands.append(Command(kernel, slots, serial, True))
+        close()
+        return [Program(s, self.pointers) if isinstance(s, list) else s for s in segments]
+
+    def slot(self, pointer: Pointer) -> int:
+        """The number of a pointer."""
+        buffer, offset = root(pointer[0]), pointer[1]
+        key = (id(buffer), offset)
+        if key not in self.slots:
+            number = self.slots[key] = len(self.pointers)
+            address = 0
+            if buffer.source is None:
+                address = self.arena.address(buffer) + offset
+            elif is_constant(buffer):
+                array = np.ascontiguousarray(buffer.source.payload)
+                self.held[id(buffer)] = array
+                address = array.ctypes.data + offset
+            else:
+                self.outside.setdefault(id(buffer), []).append((number, offset))
+            self.pointers.append(address)
+        return self.slots[key]
+
+    def array(self, place: Place) -> Any:
+        """A place as an array."""
+        buffer = root(place.buffer)
+        size = np.dtype(buffer.dtype).itemsize
+        strides = tuple(s * size for s in place.strided.strides)
+        if buffer.source is None:
+            base = self.arena.memory
+            offset = buffer.offset + place.strided.offset * size
+        else:
+            base = self.held[id(buffer)]
+            offset = place.strided.offset * size
+            base = base.reshape(-1).view(np.uint8)
+        return np.ndarray(place.strided.shape, buffer.dtype, base, offset, strides)
+
+    def lend(self, buffer: Buffer, array: Any) -> None:
+        """Let the pointers of an outside buffer lead to an array."""
+        if self.held.get(id(buffer)) is array:
+            return
+        self.held[id(buffer)] = array
+        address = array.__array_interface__["data"][0]
+        for slot, offset in self.outside.get(id(buffer), ()):
+            for segment in self.segments:
+                if segment.__class__ is Program:
+                    segment.set_pointer(slot, address + offset)
+
+    def report(self) -> list[str]:
+        """What `explain` says of it."""
+        return explain(self)
+
+    # -- a call --------------------------------------------------------------------------------
+
+    def address_of(self, pointer: Pointer) -> int:
+        """Where a pointer leads now."""
+        buffer = root(pointer[0])
+        if buffer.source is None:
+            return self.arena.address(buffer) + pointer[1]
+        return int(self.held[id(buffer)].ctypes.data) + pointer[1]
+
+    def written_arrays(self) -> list[Any]:
+        """The arrays outside of the program that it writes to."""
+        buffers = {id(root(p.buffer)): root(p.buffer) for t in self.tasks for p in t.writes}
+        return [
+            self.held[key]
+            for key, buffer in buffers.items()
+            if buffer.source is not None and key in self.held
+        ]
+
+    def execute(self, given: list[Any]) -> Values:
+        for i, (node, buffer, value) in enumerate(
+            zip(self.inputs, self.input_buffers, given, strict=True)
+        ):
+            if node.payload.__class__ is Setting:
+                self.settings[i] = value
+                value = self.setting_view(i)
+            elif not value.flags.c_contiguous or value.dtype != node.dtype:
+                value = np.ascontiguousarray(value, node.dtype)
+            self.lend(buffer, value)
+        for buffer in self.own.values():
+            self.lend(buffer, np.empty(buffer.shape, buffer.dtype))
+        threads = get_num_threads()
+        for segment in self.segments:
+            if segment.__class__ is Program:
+                segment.run(threads)
+            else:
+                segment()
+        self.ready = True
+        values: Values = {}
+        for node in self.wanted:
+            if node.number in self.own:
+                values[node.number] = self.held[id(self.own[node.number])]
+            else:
+                values[node.number] = self.array(self.scheduler.places[node.number]).copy()
+        return values
+
+    def setting_view(self, i: int) -> Any:
+        """The array of one setting, always the same object."""
+        key = ("setting", i)
+        if key not in self.held:  # type: ignore[comparison-overlap]
+            self.held[key] = self.settings[i : i + 1]  # type: ignore[index]
+        return self.held[key]  # type: ignore[index]
+
+
+def steady(buffer: Buffer) -> bool:
+    """Whether a buffer keeps its value from its only writer to its last reader."""
+    return buffer.source is not None or len(buffer.writers) <= 1
+
+
+def root(buffer: Buffer) -> Buffer:
+    """The buffer in whose memory a value is computed."""
+    while isinstance(buffer.source, Buffer):
+        buffer = buffer.source
+    return buffer
+
+
+def is_constant(buffer: Buffer) -> bool:
+    return isinstance(buffer.source, Node) and buffer.source.op == "constant"
+
+
+def default_whole(buffer: Buffer) -> Any:
+    return Buffer(buffer.shape, buffer.dtype, default_order(buffer.shape)).whole().strided
+
+
+def in_order(tasks: list[Task]) -> list[Task]:
+    """The tasks in an order in which each comes after its ancestors, and else in the order in which
+    the step came to their last operation."""
+    key = {t.number: max((n.number for n in t.nodes), default=0) for t in tasks}
+    left = sorted(tasks, key=lambda t: (key[t.number], t.number))
+    done, result = 0, []
+    while left:
+        i = next((i for i, t in enumerate(left) if not t.ancestors & ~done), None)
+        assert i is not None, "tasks wait for each other"
+        result.append(left.pop(i))
+        done |= result[-1].bit
+    return result
+
+
+def fold_blocks(node: Node, count: int, blocks: int) -> Nest:
+    """Brings the results of the blocks of a fold together."""
+    dtype = short(node.dtype)
+    return Nest(
+        (blocks,),
+        (count,),
+        (Operand(dtype, (count,), (1,)), Operand(dtype, (0,), (1,), count)),
+        (Step("load", (), dtype, 0), Step("fold_" + node.op, (0,), dtype, 1)),
+        1,
+    )

@@ -1,0 +1,222 @@
+"""A recorded step run again: what the host does around the graph.
+
+In this order: the guards (is this still the program that was recorded?), the host's own actions in
+the order of the recording (random draws, settings of the optimizers, schedulers), the inputs, the
+graph, and then everything that the step leaves behind (written tensors, gradients, results).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sangja.compile import interpret
+from sangja.compile.graph import Node, reachable
+from sangja.compile.interpret import Values, Write
+from sangja.compile.record import Argument, Box, Drawn, Recording, Update
+from sangja.compile.setting import Setting
+from sangja.core.errors import OutOfRangeError, RecordingError
+from sangja.engine import Tensor, wrap
+from sangja.engine.apply import quiet
+from sangja.engine.mode import ModeGuard
+
+MakeProgram = Callable[[list[Node], list[Node], list[Write]], Any]
+
+
+class Changed(Exception):
+    """The settings of an optimizer now lead another way through its rule than was recorded."""
+
+
+class Replay:
+    """One recording and how to run it again; `make` makes a program of a graph."""
+
+    def __init__(self, recording: Recording, make: MakeProgram) -> None:
+        self.recording = recording
+        self.writes = recording.writes
+        wanted = [
+            *recording.results,
+            *[node for _, node in recording.grads if node is not None],
+        ]
+        self.nodes = reachable([*wanted, *[node for _, node in self.writes]])
+        self.program = make(self.nodes, wanted, self.writes)
+        self.inputs = [node for node in self.nodes if node.op == "input"]
+        self.bounds = [b for b in recording.graph.bounds if origin(b[0]).op == "input"]
+        self.modules = [(m, m.training, members(m)) for m in recording.modules.values()]
+
+    # -- is it still the same program? ---------------------------------------------------------
+
+    def fits(self) -> bool:
+        """Whether all modules are in the mode they were recorded in, and leaves without the
+        gradients that were not there. Raises `RecordingError` if a module has other members."""
+        for module, training, inside in self.modules:
+            if module.training is not training:
+                return False
+            if members(module) != inside:
+                raise RecordingError(
+                    f"the structure of a {type(module).__name__} changed since the step was "
+                    "compiled: a parameter, buffer or module was added, taken away or replaced. "
+                    "Call .reset() on the compiled step (its optimizer must know new parameters "
+                    "as well), or change values in place (load_state_dict, copy_)"
+                )
+        return all(leaf._grad is None for leaf in self.recording.no_grads)
+
+    def check_bounds(self, arguments: list[Tensor]) -> None:
+        """Refuse a label or an index that is out of range, before any work."""
+        for node, count, allowed in self.bounds:
+            values = self.fetch(origin(node), arguments)
+            low = -count if allowed == "wrap" else 0
+            if not values.size or (values.min() >= low and values.max() < count):
+                continue
+            wrong = (values < low) | (values >= count)
+            if isinstance(allowed, int):
+                wrong &= values != allowed
+            if wrong.any():
+                place = tuple(int(i) for i in np.argwhere(wrong)[0])
+                raise OutOfRangeError(
+                    f"compiled step: {int(values[place])} at position {list(place)} is out of "
+                    f"bounds: indices and labels go from {low} to {count - 1} here"
+                )
+
+    def report(self) -> list[str]:
+        """What `explain` says of it."""
+        opaque = [f"{name} by NumPy: {why}" for name, why in self.recording.opaque.items()]
+        return [*self.program.report(), *opaque]
+
+    # -- one call ------------------------------------------------------------------------------
+
+    def __call__(self, arguments: list[Tensor]) -> list[Tensor]:
+        self.check_bounds(arguments)
+        drawn: dict[int, Any] = {}
+        try:
+            self.act(drawn)
+        except Changed as change:
+            return self.run_updates_eagerly(arguments, drawn, change.args[0])
+        given = [self.fetch(node, arguments, drawn) for node in self.inputs]
+        values = self.program.execute(given)
+        return self.leave_behind(values, arguments, self.writes)
+
+    def act(self, drawn: dict[int, Any]) -> None:
+        """What the host does itself. Raises `Changed` with the updates that were to be made."""
+        changed: list[Any] | None = None
+        for kind, what in self.recording.actions:
+            if kind == "draw":
+                drawn[id(what)] = what.draw()
+            elif kind == "call":
+                what[0](*what[1])
+            else:
+                optimizer, updates = what
+                found = self.collect(optimizer)
+                if changed is not None or not take_settings(updates, found):
+                    changed = [*(changed or []), (updates, found)]
+        if changed is not None:
+            raise Changed(changed)
+
+    def collect(self, optimizer: Any) -> list[Any]:
+        """The updates that the optimizer would make now, with their settings."""
+        found: list[Any] = []
+
+        def note(rule: Any, written: Any, read: Any, settings: Any) -> None:
+            found.append((rule, written, settings))
+
+        for leaf, node in self.recording.grads:
+            if leaf._grad is None:
+                leaf._grad = leaf if node is None else PLACEHOLDER
+        with ModeGuard(grad=False, watch=None, collect=note):
+            optimizer.step()
+        return found
+
+    def fetch(
+        self, node: Node, arguments: list[Tensor], drawn: dict[int, Any] | None = None
+    ) -> Any:
+        """The array of an input."""
+        source = node.payload
+        kind = source.__class__
+        if kind is Argument:
+            return arguments[source.place].array
+        if kind is Box:
+            return source.tensor.array
+        if kind is Setting:
+            return source.again()
+        if kind is Drawn:
+            return (drawn or {})[id(source)]
+        return source.leaf._grad.array
+
+    def leave_behind(
+        self, values: Values, arguments: list[Tensor], writes: list[tuple[Any, Node]]
+    ) -> list[Tensor]:
+        """Put everything where the step would have left it; returns the results."""
+        for source, node in writes:
+            tensor = arguments[source.place] if source.__class__ is Argument else source.tensor
+            if values.get(node.number) is not None:
+                tensor.array[...] = values[node.number]
+            if tensor._counter is not None:
+                tensor._counter.bump("a compiled step")
+        for leaf, gradient in self.recording.grads:
+            leaf._grad = None if gradient is None else wrap(values[gradient.number])
+        return [wrap(values[node.number]) for node in self.recording.results]
+
+    def run_updates_eagerly(
+        self, arguments: list[Tensor], drawn: dict[int, Any], changed: list[Any]
+    ) -> list[Tensor]:
+        """One call in which the optimizers go another way than was recorded: their updates are
+        run as in eager mode, with the gradients of the graph."""
+        updates: list[Update] = [
+            u for kind, what in self.recording.actions if kind == "optimizer" for u in what[1]
+        ]
+        known = {id(u): f for us, found in changed for u, f in zip(us, found, strict=True)}
+        moved = {id(x) for u in updates for x in u.written}
+        writes = [w for w in self.writes if id(getattr(w[0], "tensor", None)) not in moved]
+        wanted = [*self.recording.results, *[n for _, n in writes]]
+        wanted += [n for _, n in self.recording.grads if n is not None]
+        wanted += [n for u in updates for n in u.read]
+        given = {n.number: self.fetch(n, arguments, drawn) for n in reachable(wanted)
+                 if n.op == "input"}  # fmt: skip
+        found = interpret.run(reachable(wanted), lambda node: np.asarray(given[node.number]))
+        values = {n.number: np.array(found[n.number]) for n in wanted}
+        results = self.leave_behind(values, arguments, writes)
+        for update in updates:
+            rule, written, settings = known.get(
+                id(update), (update.rule, update.written, update.settings)
+            )
+            read = [values[n.number] for n in update.read]
+            quiet.run(rule, *[x.array for x in written], *read, **settings)
+        return results
+
+
+PLACEHOLDER = wrap(np.zeros(()))  # stands for a gradient while settings are collected
+
+
+def take_settings(updates: list[Update], found: list[Any]) -> bool:
+    """Give each recorded update its new settings; whether all still lead the same way."""
+    if len(updates) != len(found):
+        raise RecordingError(
+            f"the optimizer makes {len(found)} updates now and made {len(updates)} when the step "
+            "was compiled: parameters were frozen, added or have no gradient any more. Call "
+            ".reset() on the compiled step"
+        )
+    same = True
+    for update, (rule, _, settings) in zip(updates, found, strict=True):
+        update.settings = settings
+        settled = rule is update.rule and all(settings[n] == v for n, v in update.fixed.items())
+        same = same and settled and all(again() == value for again, value in update.guards)
+    return same
+
+
+def members(module: Any) -> list[Any]:
+    """What a module holds, to be compared by identity."""
+    return [
+        *map(id, module._parameters.values()),
+        *map(id, module._modules.values()),
+        *map(id, module._buffers.values()),
+    ]
+
+
+def origin(node: Node) -> Node:
+    """What a value is a look at, or a bounded copy of."""
+    while node.op in ("view", "cast") or (
+        node.op in ("maximum", "minimum") and len(node.inputs) == 2
+    ):
+        node = node.inputs[0]
+    return node
