@@ -11,8 +11,8 @@ NAN, INF = np.nan, np.inf
 
 
 def of(module, value):
-    """An array as a tensor of the module, floats to be differentiated unless in a list of one; anything
-    else as it is."""
+    """An array as a tensor of the module, floats to be differentiated unless in a list of one;
+    anything else as it is."""
     if isinstance(value, list):
         return module.tensor(value[0].copy())
     if not isinstance(value, np.ndarray):
