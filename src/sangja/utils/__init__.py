@@ -1,5 +1,5 @@
 """`sangja.utils`: where PyTorch keeps its data loading."""
 
-from sangja.utils import data
+from sangja.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]
