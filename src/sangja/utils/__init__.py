@@ -1,5 +1,5 @@
-"""`sangja.utils`: where PyTorch keeps its data loading."""
+"""`sangja.utils`: where PyTorch keeps its data loading, and the sharing of memory."""
 
-from sangja.utils import data
+from sangja.utils import data, dlpack
 
-__all__ = ["data"]
+__all__ = ["data", "dlpack"]
