@@ -201,15 +201,16 @@ def ravel(input: Any) -> Tensor:
 
 
 def squeeze(input: Any, dim: Any = None, *, axis: Any = None) -> Tensor:
-    """z = x without its dimensions of size 1, or without those of them named by `dim`."""
+    """z = x without its dimensions of size 1, or without those of them given by `dim`."""
     if axis is not None:
         dim = axis
     x = as_tensor(input)
     shape = x.array.shape
     if dim is None:
-        return apply(Squeeze, x, shape=tuple(n for n in shape if n != 1))
-    named = normalize_dims(tuple(dim), x.ndim) if isinstance(dim, (tuple, list)) else None
-    gone = (normalize_dim(dim, x.ndim),) if named is None else named if dim else ()
+        z = apply(Squeeze, x, shape=tuple(n for n in shape if n != 1))
+        return named(z, "SqueezeBackward0")
+    given = normalize_dims(tuple(dim), x.ndim) if isinstance(dim, (tuple, list)) else None
+    gone = (normalize_dim(dim, x.ndim),) if given is None else given if dim else ()
     kept = tuple(n for d, n in enumerate(shape) if n != 1 or d not in gone)
     return apply(Squeeze, x, shape=kept)
 
