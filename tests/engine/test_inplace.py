@@ -185,3 +185,11 @@ def test_a_result_written_over_still_requires_a_gradient_which_is_zero(write):
         assert x.grad.tolist() == [0.0, 0.0, 0.0]
         if write == "copy_":
             assert source.grad.tolist() == [2.0, 4.0, 6.0]
+
+
+def test_a_view_of_the_result_of_max_pooling_may_be_written_to():
+    x = sangja.tensor([[[[1.0, -2.0], [3.0, 0.5]]]], requires_grad=True)
+    z = sangja.nn.functional.max_pool2d(x, 2).flatten(1)
+    z += 1
+    z.square().sum().backward()
+    assert x.grad.tolist() == [[[[0.0, 0.0], [8.0, 0.0]]]]

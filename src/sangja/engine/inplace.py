@@ -138,8 +138,9 @@ def overwrite(x: Tensor, z: Any, name: str) -> Tensor:
         z = fit(z, x.array.shape, x.array.dtype)
     if isinstance(z, Tensor) and z._node is not None and z._node.kept:
         keep_apart(z._node, x.array)
-    if x._node is not None and x._node.plan.primitive.lets_go and x._node.kept:
-        let_go(x, x._node)
+    owner = x if x._view is None else base_of(x._view)
+    if owner._node is not None and owner._node.plan.primitive.lets_go and owner._node.kept:
+        let_go(owner, owner._node)
     with np.errstate(all="ignore"):
         np.copyto(x.array, value, casting="unsafe")
     before = past(x)
