@@ -30,12 +30,14 @@ from sangja.backend.native.spec import Step
 from sangja.backend.native.tile import (
     Loop,
     Sums,
+    cut,
     lanes_of,
     masks_for,
+    maximum,
+    minimum,
     size_of,
     split,
     tile_shape,
-    write,
 )
 
 L1 = 32 << 10  # bytes that surely fit into the first cache
@@ -264,24 +266,13 @@ class Multiply:
         b.line("ret void")
         return kernel_text("gemm", len(operands), b)
 
-    def cut(self, number: Value, count: int, pieces: int) -> tuple[Value, Value]:
-        """The part of `count` that is the `number`th of `pieces`."""
-        b = self.b
-        if pieces == 1:
-            return constant(0, "i64"), constant(count, "i64")
-        ends = [
-            b.op(f"udiv i64 {b.mul(i, count).text}, {pieces}", "i64")
-            for i in (number, b.add(number, 1))
-        ]
-        return ends[0], ends[1]
-
     def block(self, a: Value, bb: Value, cs: list[Value], number: Value) -> None:
         """One unit: for each part of the depth, for each panel, its tiles from top to bottom."""
         b, g, how = self.b, self.g, self.how
         column, row = decode(b, number, (how.panel_blocks, how.row_blocks))
         tiles = sum(n for _, n in split(g.m, how.rows))
-        across = self.cut(column, -(-g.n // self.width), how.panel_blocks)
-        down = self.cut(row, tiles, how.row_blocks)
+        across = cut(b, column, -(-g.n // self.width), how.panel_blocks)
+        down = cut(b, row, tiles, how.row_blocks)
         if how.parts == 1:
             self.part(a, bb, cs, across, down, None)
             return
@@ -364,36 +355,10 @@ class Multiply:
         loops = [Loop(count, g.a[-1], bb[1])]
         sums.multiply(a, [i * g.a[-2] for i in range(rows)], bb[0], loops, read)
         if part is None or not g.epilogue:
-            self.finish(sums, rows, masks, places)
+            epilogue.finish(b, sums, g.epilogue, places, self.outs(), g.operands, masks)
             return
         end = constant(self.how.parts - 1, "i64")
         with b.when(b.compare("eq", part, end)):
-            self.finish(sums, rows, masks, places)
+            epilogue.finish(b, sums, g.epilogue, places, self.outs(), g.operands, masks)
         with b.when(b.compare("ne", part, end)):
             sums.write(places[0], offsets, masks, step=g.c[-1])
-
-    def finish(self, sums: Sums, rows: int, masks: list[Value | None], places: list[Value]) -> None:
-        """The epilogue, and the store."""
-        b, outs = self.b, self.outs()
-        for i in range(rows):
-            for j, mask in enumerate(masks):
-                at = [
-                    b.element(p, k, constant(i * s[-2] + j * self.lanes * s[-1], "i64"))
-                    for p, (k, s) in zip(places, outs, strict=True)
-                ]
-                others = [
-                    (place, dtype, s[-1])
-                    for place, (dtype, s) in zip(at[1:], self.g.operands, strict=True)
-                ]
-                x = epilogue.evaluate(b, self.g.epilogue, sums.get(i, j), others, mask)
-                write(b, x, at[0], self.g.c[-1], mask)
-
-
-def minimum(b: Code, x: Value, y: int) -> Value:
-    limit = constant(y, "i64")
-    return b.select(b.compare("slt", x, limit), x, limit)
-
-
-def maximum(b: Code, x: Value, y: int) -> Value:
-    limit = constant(y, "i64")
-    return x if y == 0 else b.select(b.compare("sgt", x, limit), x, limit)
