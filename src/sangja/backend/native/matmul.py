@@ -153,10 +153,8 @@ def layout(g: Gemm) -> Layout:
         row_blocks = min(tiles, max(row_blocks, -(-UNITS // (2 * batch))))
         panel_blocks = min(panels, max(1, -(-UNITS // (row_blocks * batch))))
         row_blocks = min(tiles, max(row_blocks, -(-UNITS // (panel_blocks * batch))))
-    return Layout(
-        rows, vectors, depth, parts, lies_badly(g) and panels >= 8 and rows > 8 and g.k >= 32, pack_b,
-        local, row_blocks, panel_blocks,
-    )  # fmt: skip
+    copy_a = lies_badly(g) and panels >= 8 and rows > 8 and g.k >= 32
+    return Layout(rows, vectors, depth, parts, copy_a, pack_b, local, row_blocks, panel_blocks)
 
 
 def lies_badly(g: Gemm) -> bool:
