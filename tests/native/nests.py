@@ -23,11 +23,13 @@ class Program:
         extents = self.rows + self.cols
         assert array.ndim == len(extents) + bool(block_stride)
         body = array[0] if block_stride else array
+        given = body.shape
+        if not body.size:  # NumPy gives these any strides
+            body = np.empty([max(n, 1) for n in body.shape], body.dtype)
         strides = [
-            s // array.itemsize if n != 1 else 0
-            for s, n in zip(body.strides, body.shape, strict=True)
+            s // array.itemsize if n != 1 else 0 for s, n in zip(body.strides, given, strict=True)
         ]
-        assert all(m in (1, n) for m, n in zip(body.shape, extents, strict=True))
+        assert all(m in (1, n, max(n, 1)) for m, n in zip(body.shape, extents, strict=True))
         k = len(self.rows)
         dtype = array.dtype.str[1:]
         self.operands.append(Operand(dtype, tuple(strides[:k]), tuple(strides[k:]), block_stride))

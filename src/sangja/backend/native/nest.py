@@ -24,7 +24,9 @@ from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import Kernel, compile_kernel
 from sangja.backend.native.reduction import TURNS, Reductions
 from sangja.backend.native.spec import REDUCE, Nest, Operand, Step
-from sangja.backend.native.steps import Unsupported, emit, supported
+from sangja.backend.native.steps import COSTLY, Unsupported, emit, supported
+
+LONG = 12  # what a function like exp counts, in plain operations
 
 
 @functools.cache
@@ -114,8 +116,12 @@ class Writer(Reductions):
         reductions = [i for i in sinks if self.steps[i].op in REDUCE]
         width = 1
         if reductions or len(sinks) == 1:
-            evaluated = len(self.needed_elements(stage, sinks))
-            width = 4 if evaluated <= 12 else 2 if evaluated <= 24 else 1
+            # Many long functions side by side would need more registers than there are.
+            work = sum(
+                LONG if self.steps[i].op in COSTLY else 1
+                for i in self.needed_elements(stage, sinks)
+            )
+            width = 4 if work <= 12 else 2 if work <= 24 else 1
         sums = {i: self.begin_reduction(i, width) for i in reductions}
         long = [i for i in reductions if self.is_long(i, width)]
         totals = {i: self.begin_reduction(i, width, "f8") for i in long}
