@@ -239,9 +239,7 @@ class NativeProgram:
             if buffer.source is None:
                 address = self.arena.address(buffer) + offset
             elif is_constant(buffer):
-                array = np.ascontiguousarray(buffer.source.payload)
-                self.held[id(buffer)] = array
-                address = array.ctypes.data + offset
+                address = self.held_array(buffer).ctypes.data + offset
             else:
                 self.outside.setdefault(id(buffer), []).append((number, offset))
             self.pointers.append(address)
@@ -256,10 +254,16 @@ class NativeProgram:
             base = self.arena.memory
             offset = buffer.offset + place.strided.offset * size
         else:
-            base = self.held[id(buffer)]
+            base = self.held_array(buffer)
             offset = place.strided.offset * size
             base = base.reshape(-1).view(np.uint8)
         return np.ndarray(place.strided.shape, buffer.dtype, base, offset, strides)
+
+    def held_array(self, buffer: Buffer) -> Any:
+        """The array of an outside buffer; a constant's is made at its first use."""
+        if id(buffer) not in self.held and is_constant(buffer):
+            self.held[id(buffer)] = np.ascontiguousarray(buffer.source.payload)
+        return self.held[id(buffer)]
 
     def lend(self, buffer: Buffer, array: Any) -> None:
         """Let the pointers of an outside buffer lead to an array."""

@@ -249,7 +249,11 @@ class Scheduler:
         base, value = node.inputs
         path = node.params[0]
         group = self.owner.get(value.number)
-        if value.number not in self.places and group is None and value.op not in ("view", "empty"):
+        if (
+            value.number not in self.places
+            and group is None
+            and value.op not in ("view", "empty", "constant")
+        ):
             group = self.attach(value, value.shape, None)
         memory = self.memory_for(node, base, group)
         shown = memory.strided.look(path)
