@@ -22,6 +22,7 @@ from sangja.compile.tasks import Buffer, Call, Group, Place, Task, default_order
 from sangja.engine.apply import quiet
 
 Pointer = tuple[Buffer, int]  # and an offset in bytes
+Touch = tuple[int, int, bool]
 
 
 class Scratch:
@@ -38,6 +39,26 @@ class Part:
         self.task = task
         self.commands: list[tuple[Any, list[Pointer], bool]] = []
         self.host: Callable[[], None] | None = None
+
+
+class Pending:
+    """What the commands since the last meeting of the threads touched."""
+
+    def __init__(self) -> None:
+        self.touched: list[tuple[Touch, bool]] = []
+
+    def add(self, touches: list[Touch], serial: bool) -> bool:
+        """Whether a command must wait for those before it: one of them writes what it touches, or
+        touches what it writes. What thread 0 does alone is in order by itself."""
+        meet = any(
+            low < stop and start < high and (writes or wrote) and not (serial and was_serial)
+            for low, high, writes in touches
+            for (start, stop, wrote), was_serial in self.touched
+        )
+        if meet:
+            self.touched.clear()
+        self.touched += [(touch, serial) for touch in touches]
+        return meet
 
 
 class NativeProgram:
@@ -60,6 +81,7 @@ class NativeProgram:
         self.settings = np.zeros(max(len(self.inputs), 1))
         self.addresses: dict[int, int] = {}
         self.slots: dict[Any, int] = {}
+        self.numbers: dict[int, int] = {}  # of buffers outside
         self.pointers: list[int] = []
         self.outside: dict[int, list[tuple[int, int]]] = {}  # buffer: its slots, with offsets
         self.held: dict[int, Any] = {}
@@ -208,26 +230,30 @@ class NativeProgram:
         """Programs, and the host's functions between them."""
         segments: list[Any] = []
         commands: list[Command] = []
-        written: set[int] = set()
-        read: set[int] = set()
-
-        def close() -> None:
-            if commands:
-                segments.append(list(commands))
-                commands.clear()
-            written.clear()
-            read.clear()
-
+        pending = Pending()
         for part in self.parts:
             if part.host is not None:
-                close()
-                segments.append(part.host)
+                segments += [list(commands), part.host]
+                commands.clear()
+                pending = Pending()
                 continue
+            written = {id(root(p.buffer)) for p in part.task.writes}
             for kernel, pointers, serial in part.commands:
+                meet = pending.add([self.touch(p[0], written) for p in pointers], serial)
                 slots = tuple(self.slot(p) for p in pointers)
-                commands.append(Command(kernel, slots, serial, True))
-        close()
-        return [Program(s, self.pointers) if isinstance(s, list) else s for s in segments]
+                commands.append(Command(kernel, slots, serial, meet))
+        segments.append(commands)
+        return [Program(s, self.pointers) if isinstance(s, list) else s for s in segments if s]
+
+    def touch(self, buffer: Buffer, written: set[int]) -> Touch:
+        """The memory of a buffer as a command touches it: from, up to, and whether it writes. What
+        a task needs for itself counts as written."""
+        buffer = root(buffer)
+        if buffer.source is None:
+            own = id(buffer) in written or buffer.dtype == np.uint8
+            return buffer.offset, buffer.offset + max(buffer.nbytes, 1), own
+        place = -2 * (1 + self.numbers.setdefault(id(buffer), len(self.numbers)))
+        return place, place + 1, id(buffer) in written
 
     def slot(self, pointer: Pointer) -> int:
         """The number of a pointer."""
