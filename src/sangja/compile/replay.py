@@ -15,7 +15,7 @@ import numpy as np
 from sangja.compile import interpret
 from sangja.compile.graph import Node, reachable
 from sangja.compile.interpret import Values, Write
-from sangja.compile.record import Argument, Box, Drawn, Recording, Update
+from sangja.compile.record import Argument, Box, Drawn, Gradient, Recording, Update
 from sangja.compile.setting import Setting
 from sangja.core.errors import OutOfRangeError, RecordingError
 from sangja.engine import Tensor, wrap
@@ -43,6 +43,7 @@ class Replay:
         self.program = make(self.nodes, wanted, self.writes)
         self.inputs = [node for node in self.nodes if node.op == "input"]
         self.bounds = [b for b in recording.graph.bounds if origin(b[0]).op == "input"]
+        self.with_grads = [n.payload.leaf for n in self.inputs if isinstance(n.payload, Gradient)]
         self.modules = [(m, m.training, members(m)) for m in recording.modules.values()]
 
     # -- is it still the same program? ---------------------------------------------------------
@@ -60,7 +61,9 @@ class Replay:
                     "Call .reset() on the compiled step (its optimizer must know new parameters "
                     "as well), or change values in place (load_state_dict, copy_)"
                 )
-        return all(leaf._grad is None for leaf in self.recording.no_grads)
+        return all(leaf._grad is None for leaf in self.recording.no_grads) and all(
+            leaf._grad is not None for leaf in self.with_grads
+        )
 
     def check_bounds(self, arguments: list[Tensor]) -> None:
         """Refuse a label or an index that is out of range, before any work."""

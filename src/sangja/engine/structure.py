@@ -51,6 +51,27 @@ class Cast(Primitive):
         return g
 
 
+class Copy(Primitive):
+    """z = x in new memory"""
+
+    grad_name = "CloneBackward0"
+
+    def forward(xp, x):
+        return xp.array(x, order="K")
+
+    def dx(g):
+        return g
+
+
+class OrderedCopy(Copy):
+    """z = x in new memory, the last dimension's elements side by side"""
+
+    grad_name = "CloneBackward0"
+
+    def forward(xp, x):
+        return xp.array(x, order="C")
+
+
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     """`x` summed down to `shape`, the reverse of broadcasting `shape` to that of `x`."""
     return apply(SumTo, x, shape=tuple(shape))

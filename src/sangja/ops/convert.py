@@ -11,8 +11,7 @@ from sangja.core.device import CPU, Device, Layout, MemoryFormat, check_device, 
 from sangja.core.dtypes import DType
 from sangja.core.errors import ArgumentTypeError, DeviceError, DTypeError
 from sangja.engine import Primitive, Tensor, apply
-from sangja.engine.inplace import Copy
-from sangja.engine.structure import Cast
+from sangja.engine.structure import Cast, Copy
 from sangja.ops.arguments import as_tensor
 
 TYPE_NAMES = {
