@@ -266,3 +266,34 @@ def test_no_module_of_the_surroundings_warns_when_imported():
         warnings.simplefilter("error")
         for name in ("amp", "backends.cudnn", "backends.mps", "cuda.amp", "jit", "nn.parallel"):
             importlib.import_module(f"sangja.{name}")
+
+
+@pytest.mark.parametrize(
+    ("named", "placed"),
+    [
+        (lambda t, x: t.zeros(size=(2, 3)), lambda t, x: t.zeros(2, 3)),
+        (lambda t, x: t.empty(size=[1]) * 0, lambda t, x: t.zeros(1)),
+        (lambda t, x: t.ones(size=()), lambda t, x: t.ones(())),
+        (lambda t, x: t.randn(size=(2,)), lambda t, x: t.randn(2)),
+        (lambda t, x: t.rand(size=(2,)), lambda t, x: t.rand(2)),
+        (lambda t, x: t.arange(end=3), lambda t, x: t.arange(3)),
+        (lambda t, x: x.view(size=(6,)), lambda t, x: x.view(6)),
+        (lambda t, x: x.reshape(shape=(3, -1)), lambda t, x: x.reshape(3, -1)),
+        (lambda t, x: x.permute(dims=(1, 0)), lambda t, x: x.permute(1, 0)),
+        (lambda t, x: x[:, :1].expand(size=(2, 3)), lambda t, x: x[:, :1].expand(2, 3)),
+        (lambda t, x: x.repeat(repeats=(1, 2)), lambda t, x: x.repeat(1, 2)),
+        (lambda t, x: x.tile(dims=(2,)), lambda t, x: x.tile(2)),
+        (lambda t, x: t.cat([x, x], axis=1), lambda t, x: t.cat([x, x], 1)),
+        (lambda t, x: t.stack([x, x], axis=1), lambda t, x: t.stack([x, x], 1)),
+        (lambda t, x: t.chunk(x, 3, axis=1)[2], lambda t, x: x[:, 2:]),
+        (lambda t, x: t.unbind(x, axis=1)[2], lambda t, x: x[:, 2]),
+        (lambda t, x: x[:1].squeeze(axis=0), lambda t, x: x[0]),
+    ],
+)
+def test_arguments_may_be_named(named, placed):
+    results = []
+    for call in (named, placed):
+        sangja.manual_seed(0)
+        results.append(call(sangja, sangja.arange(6.0).view(2, 3)))
+    assert results[0].shape == results[1].shape
+    assert results[0].tolist() == results[1].tolist()

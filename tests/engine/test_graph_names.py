@@ -49,6 +49,8 @@ CASES = [
     lambda t, x, y, k: x.clamp(min=0),
     lambda t, x, y, k: x.clamp(0, 1),
     lambda t, x, y, k: x.t(),
+    lambda t, x, y, k: x[:1].squeeze(),
+    lambda t, x, y, k: x[:1].squeeze(0),
     lambda t, x, y, k: x.T,
     lambda t, x, y, k: x[0],
     lambda t, x, y, k: x[0, 1],

@@ -156,3 +156,17 @@ def test_fill_and_zero_write_one_number_everywhere():
     assert sangja.zeros(2).fill_(sangja.tensor(7)).tolist() == [7.0, 7.0]
     with pytest.raises(RuntimeError, match="0-dimension value tensor but got tensor with 1"):
         sangja.zeros(2).fill_(sangja.ones(2))
+
+
+def test_the_result_of_max_pooling_may_be_written_to():
+    """PyTorch keeps where the maxima were, not the maxima: pooling, then ReLU in place, is what
+    many networks do."""
+    layer = sangja.nn.Sequential(sangja.nn.MaxPool2d(2), sangja.nn.ReLU(inplace=True))
+    x = sangja.tensor([[[[1.0, -2.0], [3.0, 0.5]]], [[[-1.0, -2.0], [-3.0, -0.5]]]])
+    x.requires_grad_()
+    z = layer(x)
+    assert z.tolist() == [[[[3.0]]], [[[0.0]]]]
+    (d,) = sangja.autograd.grad(z.sum() ** 2, x, create_graph=True)
+    assert d.tolist() == [[[[0.0, 0.0], [6.0, 0.0]]], [[[0.0, 0.0], [0.0, 0.0]]]]
+    (second,) = sangja.autograd.grad(d.sum(), x)
+    assert second.tolist() == [[[[0.0, 0.0], [2.0, 0.0]]], [[[0.0, 0.0], [0.0, 0.0]]]]

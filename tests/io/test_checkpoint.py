@@ -189,12 +189,12 @@ def test_tied_tensors_load_as_one_and_an_array_beside_them_apart():
 
 
 def test_a_plain_file_of_a_dtype_that_no_tensor_has(tmp_path):
-    x = np.ones(3).astype(ml_dtypes.bfloat16)
+    x = np.ones(3).astype(ml_dtypes.float8_e5m2)
     save({"raw": x}, tmp_path / "ours")
     assert load(tmp_path / "ours")["raw"].dtype == x.dtype
     write_tensor_file(tmp_path / "plain", {"w": x})
     with pytest.raises(
-        CheckpointError, match=r"'w' is bfloat16, .*read_tensor_file\(path\)"
+        CheckpointError, match=r"'w' is float8_e5m2, .*read_tensor_file\(path\)"
     ) as caught:
         load(tmp_path / "plain")
     assert isinstance(caught.value.__cause__, DTypeError)

@@ -68,7 +68,7 @@ def product(call: Call) -> Made:
         tuple(batch), m, n, a.strided.shape[-1], tuple(sa), tuple(sb), tuple(sc), short(node.dtype)
     )
     found = made(matmul.plan(gemm), {"a": a, "b": b, "c": c})
-    found.packs = len(found.stages) == 2
+    found.packs = matmul.plan(gemm).packs
     return found
 
 

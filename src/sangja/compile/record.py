@@ -288,6 +288,13 @@ class Recorder:
             self.adopt(known.array, Gradient(leaf))
         self.zeroed.add(id(leaf))
 
+    def on_grad(self, leaf: Tensor) -> None:
+        """`leaf.grad` is asked for: what was there before the step is an input of it."""
+        grad = leaf._grad
+        if grad is not None and key_of(grad.array) not in self.symbols:
+            self.leaves[id(leaf)] = leaf
+            self.adopt(grad.array, Gradient(leaf))
+
     def on_zero_grad(self, *leaves: Tensor) -> None:
         for leaf in leaves:
             self.leaves[id(leaf)] = leaf
@@ -304,9 +311,7 @@ class Recorder:
             )
         for group in optimizer.param_groups:  # gradients that were there before the step
             for p in group["params"]:
-                if p._grad is not None and key_of(p._grad.array) not in self.symbols:
-                    self.leaves[id(p)] = p
-                    self.adopt(p._grad.array, Gradient(p))
+                self.on_grad(p)
         self.collecting = []
         self.recording.actions.append(("optimizer", (optimizer, self.collecting)))
 

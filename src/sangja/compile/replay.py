@@ -154,8 +154,8 @@ class Replay:
             tensor = arguments[source.place] if source.__class__ is Argument else source.tensor
             if values.get(node.number) is not None:
                 tensor.array[...] = values[node.number]
-            if tensor._version is not None:
-                tensor._version.bump("a compiled step")
+            if tensor._counter is not None:
+                tensor._counter.bump("a compiled step")
         for leaf, gradient in self.recording.grads:
             leaf._grad = None if gradient is None else wrap(values[gradient.number])
         return [wrap(values[node.number]) for node in self.recording.results]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sangja.core.errors import ArgumentTypeError, DeviceError
+from sangja.core.errors import ArgumentTypeError, DeviceError, ShapeError
 
 KNOWN = ("cpu", "cuda", "meta", "mps", "xla", "xpu")
 
@@ -50,6 +50,13 @@ class Device:
         index = "" if self.index is None else f", index={self.index}"
         return f"device(type='{self.type}'{index})"
 
+    def __enter__(self) -> Device:
+        """`with device:` new tensors are made there: on the CPU, as everywhere."""
+        return check_device(self)
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Device, (str(self),)
 
@@ -68,6 +75,16 @@ def check_device(device: Any) -> Device:
             "with `'cuda' if sangja.cuda.is_available() else 'cpu'`"
         )
     return found
+
+
+def get_default_device() -> Device:
+    """Where new tensors are made: on the CPU."""
+    return CPU
+
+
+def set_default_device(device: Any) -> None:
+    """Make new tensors on a device. Raises `DeviceError` for any but the CPU."""
+    check_device(device)
 
 
 class Layout:
@@ -93,6 +110,31 @@ contiguous_format = MemoryFormat("contiguous_format")
 preserve_format = MemoryFormat("preserve_format")
 channels_last = MemoryFormat("channels_last")
 channels_last_3d = MemoryFormat("channels_last_3d")
+
+
+# The dimensions from the one with the longest steps in memory to the one with the shortest.
+ORDERS = {channels_last: (0, 2, 3, 1), channels_last_3d: (0, 2, 3, 4, 1)}
+
+
+def memory_order(memory_format: Any, ndim: int) -> tuple[int, ...] | None:
+    """The order of dimensions in memory that a format asks for; None for one that asks for none.
+
+    Raises `ArgumentTypeError` for what is no format, `ShapeError` for one of other dimensions.
+    """
+    if memory_format is None or memory_format is preserve_format:
+        return None
+    if memory_format is contiguous_format:
+        return tuple(range(ndim))
+    order = ORDERS.get(memory_format) if isinstance(memory_format, MemoryFormat) else None
+    if order is None:
+        raise ArgumentTypeError(
+            f"memory_format: expected one such as sangja.channels_last, got {memory_format!r}"
+        )
+    if len(order) != ndim:
+        raise ShapeError(
+            f"required rank {len(order)} tensor to use {memory_format.name} format; got {ndim}"
+        )
+    return order
 
 
 def cuda_is_available() -> bool:

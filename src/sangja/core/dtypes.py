@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import ArgumentTypeError, DTypeError
+from sangja.core.errors import ArgumentTypeError, DTypeError, MissingPackageError
 from sangja.core.settings import settings
 
 BOOL, INTEGER, FLOATING, COMPLEX = range(4)
-CATEGORY = {"b": BOOL, "u": INTEGER, "i": INTEGER, "f": FLOATING, "c": COMPLEX}
+# bfloat16 is no dtype of NumPy's own: the package ml_dtypes gives it the kind "V", as no other
+# dtype of a tensor has it.
+CATEGORY = {"b": BOOL, "u": INTEGER, "i": INTEGER, "f": FLOATING, "V": FLOATING, "c": COMPLEX}
 NumpyDType = np.dtype[Any]
 
 
@@ -46,7 +48,7 @@ class DType:
 
     @property
     def is_signed(self) -> bool:
-        return self.dtype.kind in "ifc"
+        return self.dtype.kind in "ifcV"
 
     def to_real(self) -> DType:
         """The dtype of the real part: complex64 → float32."""
@@ -54,13 +56,43 @@ class DType:
 
     def to_complex(self) -> DType:
         """The complex dtype of the same precision: float64 → complex128."""
+        if self.category < FLOATING:
+            raise DTypeError(f"to_complex: {self} has no complex dtype; floating ones have")
         return complex128 if self in (float64, complex128) else complex64
 
     def __repr__(self) -> str:
         return f"sangja.{self.name}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return of, (self.dtype,)
+        return named, (self.name,)
+
+
+class BrainFloat(DType):
+    """bfloat16, float32 with 8 digits of 24, found in the optional package ml_dtypes when it is
+    first used."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.name, self.itemsize, self.category = "bfloat16", 2, FLOATING
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "dtype":
+            raise AttributeError(f"{self} has no attribute {name!r}")
+        try:
+            import ml_dtypes
+        except ImportError as error:
+            raise MissingPackageError(
+                "sangja.bfloat16 needs the package ml_dtypes, which is not installed. Install it "
+                'with: pip install "sangja[bfloat16]", or use sangja.float16 or sangja.float32'
+            ) from error
+        self.dtype = np.dtype(ml_dtypes.bfloat16)
+        OF_NUMPY[self.dtype] = self
+        return self.dtype
+
+    @property
+    def is_signed(self) -> bool:
+        return True
 
 
 float16, float32, float64 = DType("float16"), DType("float32"), DType("float64")
@@ -69,10 +101,18 @@ int8, int16, int32, int64 = DType("int8"), DType("int16"), DType("int32"), DType
 uint8, uint16, uint32, uint64 = DType("uint8"), DType("uint16"), DType("uint32"), DType("uint64")
 bool_ = DType("bool")
 
+bfloat16 = BrainFloat()
+
 ALL: tuple[DType, ...] = (float16, float32, float64, complex64, complex128)
 ALL += (int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool_)
+BY_NAME = {d.name: d for d in (*ALL, bfloat16)}
 OF_NUMPY = {d.dtype: d for d in ALL}
-OF_PYTHON = {bool: bool_.dtype, int: int64.dtype, complex: complex64.dtype}
+OF_PYTHON = {bool: bool_.dtype, int: int64.dtype, float: float64.dtype, complex: complex128.dtype}
+
+
+def named(name: str) -> DType:
+    """The dtype with this name: how one is found again in another process."""
+    return BY_NAME[name]
 
 
 def of(dtype: NumpyDType) -> DType:
@@ -80,6 +120,8 @@ def of(dtype: NumpyDType) -> DType:
     try:
         return OF_NUMPY[dtype]
     except KeyError:
+        if dtype.name == "bfloat16" and dtype == bfloat16.dtype:
+            return bfloat16
         raise DTypeError(
             f"an array of NumPy dtype {dtype} cannot be a tensor; the dtypes are "
             + ", ".join(d.name for d in ALL)
@@ -90,8 +132,6 @@ def to_numpy(dtype: Any) -> NumpyDType:
     """NumPy's dtype for a DType, a NumPy dtype, or Python's `float`, `int`, `bool`, `complex`."""
     if isinstance(dtype, DType):
         return dtype.dtype
-    if dtype is float:
-        return settings.default_dtype
     if dtype in OF_PYTHON:
         return OF_PYTHON[dtype]
     try:
@@ -147,7 +187,7 @@ def result_dtype(values: Iterable[Any]) -> NumpyDType:
 
 def _raise_category(low: NumpyDType, high: NumpyDType) -> NumpyDType:
     """A float64 tensor meeting a complex number is complex128: precision comes from the tensor."""
-    return promote(low, complex64.dtype) if high.kind == "c" and low.kind == "f" else high
+    return promote(low, complex64.dtype) if high.kind == "c" and low.kind in "fV" else high
 
 
 def promote(x: NumpyDType, y: NumpyDType) -> NumpyDType:
@@ -159,10 +199,12 @@ def promote(x: NumpyDType, y: NumpyDType) -> NumpyDType:
     if x == y:
         return x
     low, high = sorted((x, y), key=lambda d: CATEGORY[d.kind])
-    if CATEGORY[low.kind] < CATEGORY[high.kind] and not (low.kind == "f" and high.kind == "c"):
+    if CATEGORY[low.kind] < CATEGORY[high.kind] and not (low.kind in "fV" and high.kind == "c"):
         return high
+    if "V" in (x.kind, y.kind) and np.dtype(np.float16) in (x, y):
+        return float32.dtype  # neither holds the other
     result = np.promote_types(low, high)
-    if result.kind == "f" and low.kind in "iu":  # uint64 with a signed integer has no common type
+    if result.kind in "fV" and low.kind in "iu":  # uint64 with a signed integer has no common type
         raise DTypeError(
             f"promotion of {of(low)} with {of(high)} has no common integer type; convert one of "
             "them first with .to(dtype)"
@@ -172,4 +214,4 @@ def promote(x: NumpyDType, y: NumpyDType) -> NumpyDType:
 
 def is_differentiable(dtype: NumpyDType) -> bool:
     """Whether a tensor of this dtype can require a gradient: floating and complex ones can."""
-    return dtype.kind in "fc"
+    return dtype.kind in "fcV"

@@ -233,6 +233,8 @@ def format_array(
             [-3.0000,     nan]], requires_grad=True)
     """
     options = options or print_options
+    if array.dtype.kind == "V":  # bfloat16, every number of which is one of float32
+        array = array.astype(np.float32)
     indent = len(prefix) - (prefix.rfind("\n") + 1)
     body = _nested(array, indent, _layout(array, options)) if array.size else "[]"
     text = prefix + body

@@ -12,6 +12,13 @@ from sangja.core.errors import ArgumentTypeError
 from sangja.core.settings import settings
 
 
+def limits_of_bfloat16(dtype: Any) -> Any:
+    """What `np.finfo` would say, from the package that brought the dtype."""
+    import ml_dtypes
+
+    return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+
+
 class finfo:
     """The limits of a floating dtype (the default one): `bits`, `eps`, `max`, `min`, `tiny`, …
 
@@ -21,13 +28,13 @@ class finfo:
 
     def __init__(self, type: DType | None = None) -> None:
         found = settings.default_dtype if type is None else dtypes.to_numpy(type)
-        if found.kind not in "fc":
+        if found.kind not in "fcV":
             raise ArgumentTypeError(
                 f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
                 f"'{dtypes.of(found).name}'".replace("torch.", "")
             )
-        info = np.finfo(found)
-        self.dtype = info.dtype.name
+        info = np.finfo(found) if found.kind != "V" else limits_of_bfloat16(found)
+        self.dtype = found.name if found.kind != "c" else info.dtype.name
         self.bits = int(info.bits)
         self.eps, self.resolution = float(info.eps), 10.0**-info.precision
         self.max, self.min = float(info.max), float(info.min)
@@ -71,7 +78,7 @@ def get_default_dtype() -> DType:
 def set_default_dtype(d: Any) -> None:
     """Make a floating dtype that of new tensors."""
     wanted = dtypes.to_numpy(d)
-    if wanted.kind != "f":
+    if wanted.kind not in "fV":
         raise ArgumentTypeError(
             f"only floating-point types are supported as the default type, not {dtypes.of(wanted)}"
         )

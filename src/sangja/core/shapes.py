@@ -9,6 +9,8 @@ from typing import Any
 
 from sangja.core.errors import ArgumentTypeError, OutOfRangeError, ShapeError
 
+new_size = tuple.__new__  # without the checks, for what is known to be a shape
+
 
 class Size(tuple[int, ...]):
     """The shape of a tensor: a tuple of ints that knows its number of elements.
@@ -19,6 +21,15 @@ class Size(tuple[int, ...]):
 
     __slots__ = ()
 
+    def __new__(cls, sizes: Iterable[int] = ()) -> Size:
+        found = tuple(sizes)
+        for i, n in enumerate(found):
+            if not hasattr(n, "__index__"):
+                raise ArgumentTypeError(
+                    f"Size() takes an iterable of 'int' (item {i} is '{type(n).__name__}')"
+                )
+        return new_size(cls, map(operator.index, found))
+
     def numel(self) -> int:
         return math.prod(self)
 
@@ -27,6 +38,14 @@ class Size(tuple[int, ...]):
 
     def __add__(self, other: tuple[int, ...]) -> Size:  # type: ignore[override]
         return Size(tuple.__add__(self, tuple(other)))
+
+    def __radd__(self, other: tuple[int, ...]) -> Size:
+        return Size(tuple.__add__(tuple(other), self))
+
+    def __mul__(self, count: Any) -> Size:
+        return Size(tuple.__mul__(self, count))
+
+    __rmul__ = __mul__
 
     def __getitem__(self, index: Any) -> Any:
         item = tuple.__getitem__(self, index)
@@ -77,6 +96,15 @@ def check_sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
         if n < 0:
             raise ShapeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
     return shape
+
+
+def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The steps in memory, in elements, along each dimension of a contiguous tensor.
+
+    >>> row_major((2, 3, 4))
+    (12, 4, 1)
+    """
+    return tuple(math.prod(max(n, 1) for n in shape[d + 1 :]) for d in range(len(shape)))
 
 
 def infer_shape(shape: tuple[int, ...], size: int) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from sangja.engine.mode import (
     enable_grad,
     inference_mode,
     is_grad_enabled,
+    is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "inference_mode",
     "inplace",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "named",
     "no_grad",
     "rearrange",

@@ -81,7 +81,7 @@ def note_and_check(primitive: Any, inputs: Any, static: Any, output: Any) -> Non
 
 def has_nan(value: Any) -> bool:
     array = array_of(value)
-    floating = isinstance(array, (np.ndarray, np.generic)) and array.dtype.kind in "fc"
+    floating = isinstance(array, (np.ndarray, np.generic)) and array.dtype.kind in "fcV"
     return floating and bool(np.isnan(array).any())
 
 

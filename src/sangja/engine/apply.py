@@ -33,6 +33,7 @@ from sangja.engine.tensor import (
     version_of,
     wrap,
 )
+from sangja.engine.version import INFERENCE
 
 ndarray = np.ndarray
 NUMBERS = -8  # marks, in a count of dtypes, that an operand is no tensor
@@ -77,20 +78,24 @@ def apply(primitive: type[Primitive], *inputs: Any, **static: Any) -> Any:
     if dtype is None:
         return quiet.run(primitive.forward, np, *arrays, **static)
     if primitive.promotes and dtype_count != 1:
-        whole = primitive.floats and dtype.kind not in "fc"
+        whole = primitive.floats and dtype.kind not in "fcV"
         if whole or dtype_count != NUMBERS + 1 or not plain_numbers(arrays, dtype):
             arrays = promote(primitive, arrays)
-    elif primitive.floats and dtype.kind not in "fc":
+    elif primitive.floats and dtype.kind not in "fcV":
         arrays = [a.astype(settings.default_dtype) for a in arrays]
+    forward = primitive.forward
+    mixed = dtype_count not in (1, NUMBERS + 1)
+    if (dtype.kind == "V" or (mixed and any(map(is_short, arrays)))) and not primitive.views:
+        forward = in_float32(forward, dtypes.bfloat16.dtype)
     try:
-        out = quiet.run(primitive.forward, np, *arrays, **static)
+        out = quiet.run(forward, np, *arrays, **static)
     except Exception as error:
         raise explain(error, primitive, arrays) from error
     if out.__class__ is tuple:
         return remember_several(primitive, needs & primitive.differentiable, inputs, static, out)
     z = create(Tensor)
     z.array = out if out.__class__ is ndarray else np.asarray(out)
-    z._node = z._grad = z._version = z._view = z._hooks = None
+    z._node = z._grad = z._counter = z._view = z._hooks = None
     mode = MODE.get()
     needs &= primitive.differentiable
     if needs and mode.grad:
@@ -98,11 +103,36 @@ def apply(primitive: type[Primitive], *inputs: Any, **static: Any) -> Any:
         remember(primitive, needs, inputs, static, z)
     else:
         z._requires_grad = False
+        if mode.inference:
+            z._counter = INFERENCE
     if primitive.views:
         link_view(z, inputs[0], apply, primitive, static)
     if mode.watch is not None:
         mode.watch(primitive, inputs, static, z)
     return z
+
+
+def in_float32(forward: Any, short: np.dtype[Any]) -> Any:
+    """A forward rule for bfloat16: computes in float32 and rounds the result, as PyTorch does."""
+
+    def compute(xp: Any, *arrays: Any, **static: Any) -> Any:
+        wide = [a.astype(np.float32) if is_short(a) else a for a in arrays]
+        wanted = static.get("dtype", short)
+        if wanted == short and "dtype" in static:
+            static = {**static, "dtype": np.dtype(np.float32)}
+        out = forward(xp, *wide, **static)
+        if wanted not in (None, short) or not any(map(is_short, arrays)):
+            return out
+        several = out if out.__class__ is tuple else (out,)
+        rounded = tuple(z.astype(short) if z.dtype == np.float32 else z for z in several)
+        return rounded if out.__class__ is tuple else rounded[0]
+
+    return compute
+
+
+def is_short(value: Any) -> bool:
+    """Whether it is an array of bfloat16."""
+    return value.__class__ is ndarray and value.dtype.kind == "V"
 
 
 def remember(
@@ -131,9 +161,9 @@ def remember(
     node.kept = kept
     for i in plan.keep:
         x = inputs[i]
-        if isinstance(x, Tensor) and x._version is not None:
+        if isinstance(x, Tensor) and x._counter is not None:
             node.versions = node.versions or {}
-            node.versions[len(kept)] = x._version.token(x.array)
+            node.versions[len(kept)] = x._counter.token(x.array)
         kept.append(x)
     if plan.keeps_out:
         kept.append(z.array)
@@ -141,9 +171,9 @@ def remember(
         kept.append(extra_value(name, position, plan, inputs, static))
     if plan.keeps_rest:
         for x in inputs[len(primitive.inputs) :]:
-            if isinstance(x, Tensor) and x._version is not None:
+            if isinstance(x, Tensor) and x._counter is not None:
                 node.versions = node.versions or {}
-                node.versions[len(kept)] = x._version.token(x.array)
+                node.versions[len(kept)] = x._counter.token(x.array)
             kept.append(x)
 
 
@@ -196,6 +226,9 @@ def remember_several(
         node.static = {**static, RESULTS: [(a.shape, a.dtype) for a in arrays]}
         for index, z in enumerate(results):
             remember_pick(whole, index, z)
+    elif mode.inference:
+        for z in results:
+            z._counter = INFERENCE
     if primitive.views:
         for index, z in enumerate(results):
             link_view(z, inputs[0], apply_and_pick, index, primitive, static)
@@ -228,7 +261,7 @@ def link_view(z: Tensor, x: Any, look: Any, *given: Any) -> None:
         z.array = x.array.view()
     elif z.array.base is not owner and z.array.base is not x.array:
         return
-    version = z._version = version_of(x)
+    version = z._counter = version_of(x)
     look = functools.partial(look, *given[:-1], **given[-1])
     if x._view is None:
         z._view = View(x, (look,), version.number)
@@ -253,12 +286,12 @@ def promote(primitive: type[Primitive], operands: list[Any]) -> list[Any]:
                 "expected a tensor, a NumPy array or a number"
             )
     dtype = dtypes.result_dtype(values)
-    if primitive.floats and dtype.kind not in "fc":
+    if primitive.floats and dtype.kind not in "fcV":
         dtype = settings.default_dtype
     result = list(operands)
     for i, value in zip(chosen, values, strict=True):
         if value.__class__ is not ndarray:
-            result[i] = np.asarray(value).astype(dtype)
+            result[i] = np.asarray(value).astype(np.float32 if dtype.kind == "V" else dtype)
         elif value.dtype != dtype:
             result[i] = value.astype(dtype)
     return result

@@ -168,7 +168,7 @@ def values(node: Node, kept: Any, create_graph: bool, keep: bool) -> list[Any]:
     else:
         for value in kept:
             if value.__class__ is Tensor or isinstance(value, Tensor):
-                if value._version is not None:
+                if value._counter is not None:
                     result = checked_values(node, kept, create_graph)
                     break
                 value = value.array
@@ -189,7 +189,7 @@ def checked_values(node: Node, kept: list[Any], create_graph: bool) -> list[Any]
                 refuse_change(node, np.shape(value), 0, versions[i])
             result.append(result_tensor(node, value) if create_graph else value)
         elif isinstance(value, Tensor):
-            version = value._version
+            version = value._counter
             if version is not None and version.token(value.array) != versions.get(i, 0):
                 refuse_change(node, value.array.shape, versions.get(i, 0), version)
             result.append(value if create_graph else value.array)
@@ -338,13 +338,13 @@ def accumulate(tensor: Tensor, d: Any) -> None:
     if isinstance(d, Tensor):
         tensor._grad = d if known is None else known + d
     elif known is None:
-        tensor._grad = wrap(d)
+        tensor._grad = wrap(d if d.dtype == tensor.array.dtype else d.astype(tensor.array.dtype))
     elif known._node is not None:
         tensor._grad = known + wrap(d)
     else:
         known.array += d
-        if known._version is not None:
-            known._version.bump("backward() accumulating into .grad")
+        if known._counter is not None:
+            known._counter.bump("backward() accumulating into .grad")
     hooks = tensor.__dict__.get("_post_accumulate_grad_hooks")
     for hook in tuple(hooks.values()) if hooks else ():
         hook(tensor)

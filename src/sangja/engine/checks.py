@@ -36,7 +36,7 @@ def numerical_diff(function: Callable[[Any], Any], x: Any, eps: float = 1e-4) ->
     if eps <= 0:
         raise ArgumentError(f"numerical_diff: eps must be positive, got {eps}")
     array = x.array if isinstance(x, Tensor) else np.asarray(x)
-    if array.dtype.kind not in "fc":
+    if array.dtype.kind not in "fcV":
         array = array.astype(np.float64)
     result = np.empty_like(array)
     with ModeGuard(grad=False):
@@ -61,7 +61,7 @@ def outputs_of(function: Callable[..., Any], inputs: tuple[Any, ...]) -> list[Te
     """The differentiable results of a call, as a list."""
     found = function(*inputs)
     several = found if isinstance(found, (tuple, list)) else (found,)
-    return [z for z in several if isinstance(z, Tensor) and z.array.dtype.kind in "fc"]
+    return [z for z in several if isinstance(z, Tensor) and z.array.dtype.kind in "fcV"]
 
 
 def gradcheck(

@@ -16,6 +16,7 @@ from sangja.engine.apply import apply, explain, quiet
 from sangja.engine.mode import MODE
 from sangja.engine.primitive import Primitive
 from sangja.engine.tensor import NOTHING, Node, Tensor, create, node_of
+from sangja.engine.version import INFERENCE
 
 NO_STATIC: dict[str, Any] = {}
 
@@ -26,7 +27,8 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
     if (x.__class__ is not Tensor and not isinstance(x, Tensor)) or mode.watch is not None:
         return apply(primitive, x)
     array = x.array
-    if primitive.floats and array.dtype.kind != "f":
+    kind = array.dtype.kind
+    if kind != "f" and (primitive.floats or kind == "V"):
         return apply(primitive, x)
     try:
         out = quiet.run(primitive.forward, np, array)
@@ -34,7 +36,7 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
         raise explain(error, primitive, [array]) from error
     z = create(Tensor)
     z.array = out if out.__class__ is np.ndarray else np.asarray(out)
-    z._node = z._grad = z._version = z._view = z._hooks = None
+    z._node = z._grad = z._counter = z._view = z._hooks = None
     z._requires_grad = False
     if x._view is not None:
         node_of(x)
@@ -48,10 +50,12 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
         node.edges = [x._node or x]
         if plan.keep:
             node.kept = [x, z.array] if plan.keeps_out else [x]
-            if x._version is not None:
-                node.versions = {0: x._version.token(array)}
+            if x._counter is not None:
+                node.versions = {0: x._counter.token(array)}
         else:
             node.kept = [z.array] if plan.keeps_out else NOTHING
+    elif mode.inference:
+        z._counter = INFERENCE
     return z
 
 
@@ -78,7 +82,7 @@ def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
         raise explain(error, primitive, [a, b]) from error
     z = create(Tensor)
     z.array = out if out.__class__ is np.ndarray else np.asarray(out)
-    z._node = z._grad = z._version = z._view = z._hooks = None
+    z._node = z._grad = z._counter = z._view = z._hooks = None
     z._requires_grad = False
     if x._view is not None:
         node_of(x)
@@ -91,6 +95,8 @@ def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
     elif y._requires_grad:
         needs, edges = 2, [y._node or y]
     else:
+        if mode.inference:
+            z._counter = INFERENCE
         return z
     if mode.grad and primitive.differentiable:
         z._requires_grad = True
@@ -107,11 +113,13 @@ def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
             kept: list[Any] = [x, y] if len(keep) == 2 else [y] if keep[0] else [x]
             node.kept = kept
             for i, value in enumerate(kept):
-                if value._version is not None:
+                if value._counter is not None:
                     node.versions = node.versions or {}
-                    node.versions[i] = value._version.token(value.array)
+                    node.versions[i] = value._counter.token(value.array)
             if plan.keeps_out:
                 kept.append(z.array)
+    elif mode.inference:
+        z._counter = INFERENCE
     return z
 
 
@@ -127,7 +135,7 @@ def with_number(primitive: type[Primitive], x: Any, y: Any, tensor: Any, needs: 
         raise explain(error, primitive, [a, b]) from error
     z = create(Tensor)
     z.array = out if out.__class__ is np.ndarray else np.asarray(out)
-    z._node = z._grad = z._version = z._view = z._hooks = None
+    z._node = z._grad = z._counter = z._view = z._hooks = None
     z._requires_grad = False
     if tensor._view is not None:
         node_of(tensor)
@@ -144,8 +152,10 @@ def with_number(primitive: type[Primitive], x: Any, y: Any, tensor: Any, needs: 
             node.kept = NOTHING
             return z
         node.kept = [(x, y)[i] for i in plan.keep]
-        if tensor._version is not None and needs - 1 in plan.keep:
-            node.versions = {plan.keep.index(needs - 1): tensor._version.token(array)}
+        if tensor._counter is not None and needs - 1 in plan.keep:
+            node.versions = {plan.keep.index(needs - 1): tensor._counter.token(array)}
         if plan.keeps_out:
             node.kept.append(z.array)
+    elif MODE.get().inference:
+        z._counter = INFERENCE
     return z

@@ -45,10 +45,10 @@ class Context:
                 "been freed. Specify retain_graph=True the first time."
             )
         for t, version in zip(self._saved, self._versions, strict=True):
-            if t is not None and t._version is not None and t._version.read() != version:
+            if t is not None and t._counter is not None and t._counter.read() != version:
                 raise GradientError(
                     "one of the variables needed for gradient computation has been modified by an "
-                    f"inplace operation: {t._version.where} wrote to a tensor of shape "
+                    f"inplace operation: {t._counter.where} wrote to a tensor of shape "
                     f"{list(t.array.shape)} that this Function saved"
                 )
         return self._saved  # type: ignore[no-any-return]
@@ -177,7 +177,7 @@ class Function:
 
 
 def read_version(t: Tensor) -> int:
-    return 0 if t._version is None else t._version.read()
+    return 0 if t._counter is None else t._counter.read()
 
 
 def own_result(t: Any, args: tuple[Any, ...], context: Context, recorded: bool) -> Any:
@@ -211,7 +211,7 @@ def link(
     }
     for index, t in enumerate(results):
         frozen = any(t is other for other in context.without_gradient)
-        if t is not None and not frozen and t.array.dtype.kind in "fc":
+        if t is not None and not frozen and t.array.dtype.kind in "fcV":
             pick = wrap(t.array)
             remember(Pick, 1, (whole,), {"index": index}, pick)
             assert pick._node is not None

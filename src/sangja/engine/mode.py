@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """`grad`: record operations.
+    """`grad`: record operations. `inference`: never, and results cannot take part in any record.
 
     `watch` is called after each operation, `check` with each derivative of a backward pass, and
     `collect` in place of each update of an optimizer (which is then not run). `outer` is the mode
@@ -27,6 +27,7 @@ class Mode:
     """
 
     grad: bool = True
+    inference: bool = False
     watch: Callable[..., None] | None = None
     check: Callable[..., None] | None = None
     collect: Callable[..., None] | None = None
@@ -47,7 +48,13 @@ class ModeGuard:
 
     def __enter__(self) -> None:
         mode = MODE.get()
-        MODE.set(replace(mode, outer=mode, **self.changes))
+        MODE.set(replace(mode, outer=mode, **self.changes_in(mode)))
+
+    def changes_in(self, mode: Mode) -> dict[str, Any]:
+        """What to change: inference mode is stronger than `enable_grad`."""
+        if mode.inference and "inference" not in self.changes:
+            return {**self.changes, "grad": False}
+        return self.changes
 
     def __exit__(self, *exc: object) -> None:
         MODE.set(MODE.get().outer or Mode())
@@ -124,7 +131,7 @@ class ModeSwitch(ModeGuard):
     def __init__(self, **changes: Any) -> None:
         super().__init__(**changes)
         self.before = MODE.get()
-        MODE.set(replace(self.before, **changes))
+        MODE.set(replace(self.before, **self.changes_in(self.before)))
 
     def __enter__(self) -> None:
         """The switch is already made; `with` only promises to undo it."""
@@ -145,10 +152,29 @@ class set_grad_enabled(ModeSwitch):
 
 
 class inference_mode(ModeGuard):
-    """As `no_grad`. Unlike PyTorch's, tensors made inside may be used in a graph later."""
+    """As `no_grad`, and tensors made inside can take no part in differentiation later: they cannot
+    be kept for a gradient or changed in place outside (make a `clone()` there).
+
+    >>> import sangja
+    >>> with sangja.inference_mode():
+    ...     sangja.ones(2).is_inference()
+    True
+    """
+
+    def __new__(cls, mode: Any = True) -> Any:
+        if isinstance(mode, bool):
+            return super().__new__(cls)
+        guard = super().__new__(cls)
+        guard.__init__()  # type: ignore[misc]  # `@inference_mode` without parentheses
+        return guard(mode)
 
     def __init__(self, mode: bool = True) -> None:
-        super().__init__(grad=not mode)
+        super().__init__(grad=not mode, inference=mode)
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether the code runs in `inference_mode`."""
+    return MODE.get().inference
 
 
 def announce(event: str, *things: Any) -> None:

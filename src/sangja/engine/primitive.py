@@ -118,7 +118,8 @@ class Primitive:
     `floats`: integer inputs are brought to the default float dtype first (`sin`, `exp`, …);
     `views`: the result may share the memory of the first input;
     `grad_name`: the name under which a tensor prints it (`MulBackward0`);
-    `shown`: the inputs in PyTorch's order, where it is another.
+    `shown`: the inputs in PyTorch's order, where it is another;
+    `lets_go`: the result may be written to in place, although a rule names it.
     """
 
     promotes: ClassVar[bool | tuple[str, ...]] = False
@@ -126,6 +127,7 @@ class Primitive:
     views: ClassVar[bool] = False
     grad_name: ClassVar[str] = ""
     shown: ClassVar[tuple[int, ...]] = ()
+    lets_go: ClassVar[bool] = False
 
     inputs: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False

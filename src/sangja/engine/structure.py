@@ -64,12 +64,15 @@ class Copy(Primitive):
 
 
 class OrderedCopy(Copy):
-    """z = x in new memory, the last dimension's elements side by side"""
+    """z = x in new memory, the last dimension's (or that of `order`) elements side by side"""
 
     grad_name = "CloneBackward0"
 
-    def forward(xp, x):
-        return xp.array(x, order="C")
+    def forward(xp, x, *, order=None):
+        if order is None:
+            return xp.array(x, order="C")
+        back = sorted(range(x.ndim), key=order.__getitem__)
+        return xp.array(x.transpose(order), order="C").transpose(back)
 
 
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
@@ -88,7 +91,7 @@ def fit(d: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     if array.shape != shape:
         d = sum_to(d, shape) if can_sum_to(array.shape, shape) else _refuse(array.shape, shape)
     if array.dtype != dtype:
-        if array.dtype.kind == "c" and dtype.kind == "f":  # a real input of a complex operation
+        if array.dtype.kind == "c" and dtype.kind in "fV":  # a real input of a complex operation
             d = d.real
         d = apply(Cast, d, dtype=dtype)
     return d

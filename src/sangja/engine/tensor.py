@@ -11,11 +11,11 @@ import numpy as np
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
 from sangja.core.settings import settings
-from sangja.core.shapes import Size
+from sangja.core.shapes import Size, new_size
 from sangja.engine.mode import announce
 from sangja.engine.operations import Operations
 from sangja.engine.primitive import Plan, Primitive
-from sangja.engine.version import Version
+from sangja.engine.version import INFERENCE, InferenceVersion, Version
 
 Array = np.ndarray[Any, Any]
 Hook = Callable[[Any], Any]
@@ -131,11 +131,11 @@ class Tensor(Operations):
     __slots__ = (
         "__dict__",
         "__weakref__",
+        "_counter",
         "_grad",
         "_hooks",
         "_node",
         "_requires_grad",
-        "_version",
         "_view",
         "array",
     )
@@ -146,22 +146,22 @@ class Tensor(Operations):
     _requires_grad: bool
     _node: Node | None
     _grad: Tensor | None
-    _version: Version | None
+    _counter: Version | None
     _view: View | None
     _hooks: dict[int, Hook] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = create(cls)
         self._requires_grad = False
-        self._node = self._grad = self._version = self._view = self._hooks = None
-        self.array = legacy_array(args)
+        self._node = self._grad = self._counter = self._view = self._hooks = None
+        self.array = legacy_array(args, settings.default_dtype)
         return self
 
     # -- what it is ------------------------------------------------------------------------
 
     @property
     def shape(self) -> Size:
-        return Size(self.array.shape)
+        return new_size(Size, self.array.shape)
 
     @property
     def ndim(self) -> int:
@@ -211,11 +211,14 @@ class Tensor(Operations):
                 "only Tensors of floating point dtype can require gradients; this one is "
                 f"{self.dtype}. Convert it first: x.float()"
             )
+        if value and self._counter is not None:
+            self._counter.check("Setting requires_grad=True on")
         self._requires_grad = bool(value)
 
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward()` accumulated here; None before the first."""
+        announce("grad", self)
         return self._grad
 
     @grad.setter
@@ -250,8 +253,22 @@ class Tensor(Operations):
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        version_of(self).bump("an assignment to .data")
+        version = version_of(self)
+        version.bump("an assignment to .data")
+        version.memory = memory_of(value)
         self.array = value.array
+
+    @property
+    def _version(self) -> int:
+        """How often this memory was written to in place, through this tensor or a view of it."""
+        return 0 if self._counter is None else self._counter.read()
+
+    def is_inference(self) -> bool:
+        """Whether it was made in `inference_mode`, and can take no part in differentiation."""
+        return isinstance(self._counter, InferenceVersion)
+
+    def _is_view(self) -> bool:
+        return self._view is not None
 
     @property
     def _base(self) -> Tensor | None:
@@ -263,17 +280,26 @@ class Tensor(Operations):
         return len(self.array)
 
 
-def legacy_array(args: tuple[Any, ...]) -> Array:
-    """The float array of `Tensor(2, 3)` (zeros, where PyTorch leaves memory as it was),
+def legacy_array(args: tuple[Any, ...], dtype: np.dtype[Any]) -> Array:
+    """The array of `Tensor(2, 3)` (zeros, where PyTorch leaves memory as it was),
     `Tensor([1, 2])` or `Tensor()`."""
-    default = settings.default_dtype
     if len(args) == 1 and isinstance(args[0], Tensor):
+        if args[0].array.dtype != dtype:
+            raise ArgumentTypeError(
+                f"expected a tensor of {dtypes.of(dtype)}, got one of {args[0].dtype}; convert it "
+                f"with .to({dtypes.of(dtype)})"
+            )
         return args[0].array
-    if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray)):
+    if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray, range)):
         if isinstance(args[0], Size):
-            return np.zeros(args[0], default)
-        return np.array(args[0], default)
-    return np.zeros(args if args else (0,), default)
+            return np.zeros(args[0], dtype)
+        return np.array(args[0]).astype(dtype)
+    if not all(hasattr(n, "__index__") for n in args):
+        raise ArgumentTypeError(
+            f"new(): expected sizes (ints) or one sequence of numbers, got {args!r}; "
+            "sangja.tensor(data) takes a number"
+        )
+    return np.zeros(args if args else (0,), dtype)
 
 
 def named(z: Tensor, grad_name: str, *inputs: Tensor) -> Tensor:
@@ -293,22 +319,24 @@ def wrap(array: Any) -> Tensor:
     z: Tensor = create(Tensor)
     z.array = array if array.__class__ is np.ndarray else np.asarray(array)
     z._requires_grad = False
-    z._node = z._grad = z._version = z._view = z._hooks = None
+    z._node = z._grad = z._counter = z._view = z._hooks = None
     return z
 
 
 def share(x: Tensor) -> Tensor:
     """A leaf over the same memory, with the same version counter."""
     z = wrap(x.array)
-    z._version = version_of(x)
+    z._counter = version_of(x)
     return z
 
 
 def version_of(x: Tensor) -> Version:
     """The version counter of a tensor's memory, made now if there was none."""
-    version = x._version
-    if version is None:
-        version = x._version = Version()
+    version = x._counter
+    if version is INFERENCE:
+        version = x._counter = InferenceVersion(x.array)
+    elif version is None:
+        version = x._counter = Version(x.array)
         node = x._node
         if node is not None and node.plan.keeps_out:  # the node keeps this very memory
             node.versions = node.versions or {}
@@ -316,11 +344,17 @@ def version_of(x: Tensor) -> Version:
     return version
 
 
+def memory_of(x: Tensor) -> Array:
+    """The array whose memory, from its first element on, is the storage that `x` looks into."""
+    version = x._counter
+    return x.array if version is None or version is INFERENCE else version.memory
+
+
 def node_of(x: Tensor) -> Node | None:
     """The node that made `x`. For a view whose base was written to since, the history is worked
     out anew from the base's (the write may have come through another view)."""
     view = x._view
-    if view is not None and x._version is not None and view.seen != x._version.number:
+    if view is not None and x._counter is not None and view.seen != x._counter.number:
         refresh(x, view)
     return x._node
 
@@ -334,8 +368,8 @@ def base_of(view: View) -> Tensor:
 
 
 def refresh(x: Tensor, view: View) -> None:
-    assert x._version is not None
-    view.seen = x._version.number
+    assert x._counter is not None
+    view.seen = x._counter.number
     fresh = base_of(view)
     if not fresh._requires_grad:
         return

@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from sangja.core.errors import GradientError
+from sangja.engine.mode import MODE
+
 Array = np.ndarray[Any, Any]
 
 
@@ -28,15 +31,20 @@ class Loan:
 
 
 class Version:
-    """`number` counts in-place writes; `where` says which operation wrote last."""
+    """`number` counts in-place writes; `where` says which operation wrote last; `memory` is the
+    array of the tensor that is no view, at which the storage of all begins."""
 
-    __slots__ = ("borrowed", "loans", "number", "where")
+    __slots__ = ("borrowed", "loans", "memory", "number", "where")
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Array) -> None:
+        self.memory = memory
         self.number = 0
         self.where = ""
         self.loans: list[list[Any]] | None = None  # [weak reference to the Loan, array, checksum]
         self.borrowed = False
+
+    def check(self, what: str) -> None:
+        """Whether `what` may happen: here always."""
 
     def bump(self, where: str) -> None:
         self.number += 1
@@ -66,6 +74,34 @@ class Version:
                 entry[2] = now
                 self.bump("a write through the array that numpy() returned")
         self.loans = [entry for entry in self.loans or () if entry[0]() is not None]
+
+
+class InferenceVersion(Version):
+    """That of memory made in `inference_mode`: nothing is counted, so nothing may depend on it."""
+
+    __slots__ = ()
+
+    def check(self, what: str) -> None:
+        if not MODE.get().inference:
+            raise GradientError(
+                f"{what} inference tensor outside InferenceMode is not allowed. You can make a "
+                "clone to get a normal tensor before doing it."
+            )
+
+    def bump(self, where: str) -> None:
+        self.check(f"Inplace update ({where}) to")
+
+    def read(self) -> int:
+        raise GradientError("Inference tensors do not track version counter.")
+
+    def token(self, array: Array) -> Any:
+        raise GradientError(
+            "Inference tensors cannot be saved for backward. To work around you can make a clone "
+            "to get a normal tensor and use it in autograd."
+        )
+
+
+INFERENCE = InferenceVersion(np.empty(0))  # stands for one that nobody asked for yet
 
 
 def checksum(array: Array) -> int:

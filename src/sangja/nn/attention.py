@@ -22,7 +22,7 @@ class NonDynamicallyQuantizableLinear(Linear):
 
 def additive(mask: Tensor | None, dtype: Any) -> Any:
     """A mask as what to add to the scores: −∞ where a bool mask is True."""
-    if mask is None or mask.array.dtype.kind == "f":
+    if mask is None or mask.array.dtype.kind in "fV":
         return mask
     if mask.array.dtype.kind != "b":
         raise ArgumentError("only bool and floating types of masks are supported")

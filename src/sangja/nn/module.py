@@ -191,7 +191,7 @@ class Module(Stateful):
         wanted = dtypes.to_numpy(dtype)
 
         def cast(x: Tensor) -> Tensor:
-            if x.array.dtype == wanted or (floats_only and x.array.dtype.kind not in "fc"):
+            if x.array.dtype == wanted or (floats_only and x.array.dtype.kind not in "fcV"):
                 return x
             if is_lazy(x):
                 x.array = x.array.astype(wanted)
@@ -215,6 +215,10 @@ class Module(Stateful):
     def half(self: M) -> M:
         """Convert all floating parameters and buffers to float16."""
         return self._cast(dtypes.float16)
+
+    def bfloat16(self: M) -> M:
+        """Convert all floating parameters and buffers to bfloat16 (needs the package ml_dtypes)."""
+        return self._cast(dtypes.bfloat16)
 
     def cpu(self: M) -> M:
         """The module where it is: in the memory of the CPU."""
@@ -243,7 +247,7 @@ class Module(Stateful):
         check_device(kwargs.get("device"))
         if dtype is None:
             return self
-        if dtypes.to_numpy(dtype).kind not in "fc":
+        if dtypes.to_numpy(dtype).kind not in "fcV":
             raise ArgumentTypeError(
                 "nn.Module.to only accepts floating point or complex dtypes, but got desired "
                 f"dtype={dtypes.of(dtypes.to_numpy(dtype))}"

@@ -19,10 +19,10 @@ def over(kind: type[Tensor], data: Tensor | None, requires_grad: bool) -> Any:
     z = create(kind)
     z._node = z._grad = z._view = z._hooks = None
     if data is None:
-        z._version = None
+        z._counter = None
         z.array = np.zeros(0, settings.default_dtype)
     elif isinstance(data, Tensor):
-        z._version = version_of(data) if data._view is not None else data._version
+        z._counter = version_of(data) if data._view is not None else data._counter
         z.array = data.array
     else:
         raise ArgumentTypeError(

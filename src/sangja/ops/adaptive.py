@@ -27,7 +27,7 @@ def borders(size: int, windows: int) -> tuple[Array, Array]:
 def first_largest(xp: Any, x: Array) -> Array:
     """Where along the last dimension the maximum lies: the first, or the last nan."""
     best: Array = x.argmax(axis=-1)
-    if x.dtype.kind == "f" and xp.isnan(x).any():
+    if x.dtype.kind in "fV" and xp.isnan(x).any():
         last = x.shape[-1] - 1 - xp.isnan(x[..., ::-1]).argmax(axis=-1)
         best = xp.where(xp.isnan(x).any(axis=-1), last, best)
     return best

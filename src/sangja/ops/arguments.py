@@ -47,4 +47,4 @@ def float_dtype(dtype: Any, array: Any) -> np.dtype[Any]:
     if dtype is not None:
         return dtypes.to_numpy(dtype)
     found: np.dtype[Any] = array.dtype
-    return found if found.kind in "fc" else settings.default_dtype
+    return found if found.kind in "fcV" else settings.default_dtype

@@ -248,6 +248,6 @@ def merged_mask(
 
 def additive(mask: Tensor, dtype: Any) -> Tensor:
     """A bool mask (True: hidden) as 0 and −∞; a floating one as it is."""
-    if mask.array.dtype.kind == "f":
+    if mask.array.dtype.kind in "fV":
         return mask
     return where(mask, wrap(np.asarray(-np.inf, dtype)), wrap(np.zeros((), dtype)))  # type: ignore[no-any-return]

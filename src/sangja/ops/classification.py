@@ -209,7 +209,7 @@ def cross_entropy(
     w = None if weight is None else as_tensor(weight, "weight")
     if not 0 <= label_smoothing <= 1:
         raise ShapeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    if t.array.dtype.kind == "f":
+    if t.array.dtype.kind in "fV":
         if ignore_index >= 0:
             raise DTypeError(
                 "cross_entropy: ignore_index is not supported for floating point target: it names "

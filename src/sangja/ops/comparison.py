@@ -166,7 +166,7 @@ class SignBit(Primitive):
     """z = x carries a minus sign (as −0 does)"""
 
     def forward(xp, x):
-        return xp.signbit(x) if x.dtype.kind == "f" else xp.less(x, 0)
+        return xp.signbit(x) if x.dtype.kind in "fV" else xp.less(x, 0)
 
 
 def isnan(input: Any) -> Tensor:

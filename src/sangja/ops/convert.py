@@ -7,24 +7,20 @@ from typing import Any
 import numpy as np
 
 from sangja.core import dtypes
-from sangja.core.device import CPU, Device, Layout, MemoryFormat, check_device, strided
+from sangja.core.device import (
+    CPU,
+    Device,
+    Layout,
+    MemoryFormat,
+    check_device,
+    memory_order,
+    strided,
+)
 from sangja.core.dtypes import DType
 from sangja.core.errors import ArgumentTypeError, DeviceError, DTypeError
 from sangja.engine import Primitive, Tensor, apply
-from sangja.engine.structure import Cast, Copy
+from sangja.engine.structure import Cast, Copy, OrderedCopy
 from sangja.ops.arguments import as_tensor
-
-TYPE_NAMES = {
-    "float16": "Half",
-    "float32": "Float",
-    "float64": "Double",
-    "int8": "Char",
-    "int16": "Short",
-    "int32": "Int",
-    "int64": "Long",
-    "uint8": "Byte",
-    "bool": "Bool",
-}
 
 
 class ToWhole(Primitive):
@@ -43,16 +39,16 @@ def cast(input: Tensor, dtype: Any, copy: bool = False) -> Tensor:
 
 
 def to(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """x in another dtype or on another device: `to(dtype)`, `to(device)`, `to(device, dtype)`,
-    `to(other)`. Itself where nothing changes, unless `copy=True`. Raises `DeviceError` for a device
-    that is not the CPU.
+    """x in another dtype, on another device, or in another order in memory: `to(dtype)`,
+    `to(device)`, `to(device, dtype)`, `to(other)`, `to(memory_format=…)`. Itself where nothing
+    changes, unless `copy=True`. Raises `DeviceError` for a device that is not the CPU.
 
     >>> import sangja
     >>> sangja.tensor([1.5]).to(sangja.int64)
     tensor([1])
     """
     dtype, device = kwargs.get("dtype"), kwargs.get("device")
-    other = kwargs.get("other")
+    other, memory_format = kwargs.get("other"), kwargs.get("memory_format")
     unknown = set(kwargs) - {"dtype", "device", "other", "non_blocking", "copy", "memory_format"}
     if unknown:
         raise ArgumentTypeError(f"to() got an unexpected keyword argument {sorted(unknown)[0]!r}")
@@ -72,20 +68,11 @@ def to(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     copy = kwargs.get("copy", flags[1] if len(flags) > 1 else False)
     if other is not None:
         dtype = other.array.dtype
-    return cast(input, input.array.dtype if dtype is None else dtype, copy)
-
-
-def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """x in a dtype; without one, PyTorch's old name of its type."""
-    if dtype is None:
-        name = input.array.dtype.name
-        return f"torch.{TYPE_NAMES.get(name, name.capitalize())}Tensor"
-    if isinstance(dtype, str):
-        named = {f"torch.{new}Tensor": old for old, new in TYPE_NAMES.items()}
-        if dtype not in named:
-            raise ArgumentTypeError(f"invalid type: {dtype!r}; such as 'torch.FloatTensor'")
-        dtype = np.dtype(named[dtype])
-    return cast(input, dtype)
+    order = memory_order(memory_format, input.ndim)
+    z = cast(input, input.array.dtype if dtype is None else dtype, copy)
+    if order is None or z.array.transpose(order).flags.c_contiguous:
+        return z
+    return apply(OrderedCopy, z, order=order)  # type: ignore[no-any-return]
 
 
 def type_as(input: Tensor, other: Tensor) -> Tensor:
@@ -107,6 +94,7 @@ def conversion(name: str, dtype: DType) -> Any:
 CONVERSIONS = {
     name: conversion(name, dtype)
     for name, dtype in {
+        "bfloat16": dtypes.bfloat16,
         "half": dtypes.float16,
         "float": dtypes.float32,
         "double": dtypes.float64,

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from sangja.core import dtypes
-from sangja.core.device import check_device
+from sangja.core.device import check_device, memory_order, preserve_format
 from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from sangja.core.settings import settings
 from sangja.core.shapes import check_sizes, shape_from
 from sangja.engine import Tensor, wrap
-from sangja.engine.tensor import version_of
+from sangja.engine.mode import MODE
+from sangja.engine.tensor import legacy_array, version_of
+from sangja.engine.version import INFERENCE
 from sangja.ops.convert import cast
 
 Array = np.ndarray[Any, Any]
@@ -22,6 +24,8 @@ Array = np.ndarray[Any, Any]
 def finish(array: Array, requires_grad: bool) -> Tensor:
     """A leaf tensor around a new array."""
     z = wrap(array)
+    if MODE.get().inference:
+        z._counter = INFERENCE
     if requires_grad:
         z.requires_grad = True
     return z
@@ -150,6 +154,27 @@ def filled(shape: Any, value: Any, dtype: np.dtype[Any]) -> Array:
         return np.full(check_sizes(shape), np.asarray(number_of(value)).astype(dtype), dtype)
 
 
+def laid(array: Array, memory_format: Any) -> Array:
+    """A new array in the order in memory that a format asks for."""
+    order = memory_order(memory_format, array.ndim)
+    if order is None or array.transpose(order).flags.c_contiguous:
+        return array
+    return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
+
+
+def filled_like(model: Array, value: Any, dtype: np.dtype[Any], memory_format: Any) -> Array:
+    """A new array of the shape of another, filled with one number; in its order in memory, too,
+    unless a format asks for another."""
+    array = filled(model.shape, value, dtype)
+    if memory_format in (None, preserve_format):
+        if model.flags.c_contiguous:
+            return array
+        like = np.empty_like(model, dtype)
+        like[...] = array
+        return like
+    return laid(array, memory_format)
+
+
 def full(
     size: Any,
     fill_value: Any,
@@ -171,7 +196,8 @@ def full(
 
 
 def zeros(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
@@ -180,12 +206,16 @@ def zeros(
     memory_format: Any = None,
 ) -> Tensor:
     """A tensor of shape `size` filled with 0."""
+    if size is not None:
+        sizes = (size,)
     check_device(device)
-    return finish(filled(shape_from(size), 0, to_dtype(dtype)), requires_grad)
+    array = filled(shape_from(sizes), 0, to_dtype(dtype))
+    return finish(array if memory_format is None else laid(array, memory_format), requires_grad)
 
 
 def ones(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
@@ -194,8 +224,11 @@ def ones(
     memory_format: Any = None,
 ) -> Tensor:
     """A tensor of shape `size` filled with 1."""
+    if size is not None:
+        sizes = (size,)
     check_device(device)
-    return finish(filled(shape_from(size), 1, to_dtype(dtype)), requires_grad)
+    array = filled(shape_from(sizes), 1, to_dtype(dtype))
+    return finish(array if memory_format is None else laid(array, memory_format), requires_grad)
 
 
 def empty(*size: Any, **options: Any) -> Tensor:
@@ -217,7 +250,7 @@ def full_like(
     """A tensor in the shape and dtype of another, filled with one number."""
     check_device(device)
     found = input.array.dtype if dtype is None else dtypes.to_numpy(dtype)
-    return finish(filled(input.array.shape, fill_value, found), requires_grad)
+    return finish(filled_like(input.array, fill_value, found, memory_format), requires_grad)
 
 
 def zeros_like(input: Tensor, **options: Any) -> Tensor:
@@ -300,7 +333,7 @@ def eye(
 
 
 def arange(
-    start: Any,
+    start: Any = None,
     end: Any = None,
     step: Any = 1,
     *,
@@ -317,8 +350,8 @@ def arange(
     tensor([1.0000, 1.5000, 2.0000])
     """
     check_device(device)
-    if end is None:
-        start, end = 0, start
+    if end is None or start is None:
+        start, end = 0, start if end is None else end
     values = [number_of(v) for v in (start, end, step)]
     if dtype is None:
         whole = all(isinstance(v, int) for v in values)
@@ -385,7 +418,7 @@ def spaced(start: Any, end: Any, steps: int, dtype: np.dtype[Any], name: str) ->
     for end_point in (start, end):
         if isinstance(end_point, Tensor) and end_point.ndim:
             raise ShapeError(f"{name} only supports 0-dimensional start and end tensors")
-    kind = dtype if dtype.kind in "fc" else np.dtype(np.float64)
+    kind = dtype if dtype.kind in "fcV" else np.dtype(np.float64)
     first, last = (np.asarray(number_of(v)).astype(kind) for v in (start, end))
     if steps == 1:
         return first.reshape(1)
@@ -414,14 +447,3 @@ def logspace(
     with np.errstate(all="ignore"):
         powers = np.power(float(base), spaced(start, end, steps, found, "logspace"))
     return finish(powers.astype(found), requires_grad)
-
-
-def complex(real: Any, imag: Any) -> Tensor:
-    """z = real + i · imag."""
-    a, b = as_tensor(real), as_tensor(imag)
-    if a.array.dtype != b.array.dtype or a.array.dtype not in (np.float32, np.float64):
-        raise DTypeError(
-            "complex: expected both inputs to be float or both double tensors, but got "
-            f"{a.dtype} and {b.dtype}"
-        )
-    return a + b * scalar_tensor(1j, dtype=a.dtype.to_complex())

@@ -67,7 +67,7 @@ def matrices(name: str, input: Any, square: bool = False, argument: str = "A") -
             f"{name}: {argument} must be batches of square matrices, but they are {x.shape[-2]} by "
             f"{x.shape[-1]} matrices"
         )
-    if x.array.dtype.kind not in "fc":
+    if x.array.dtype.kind not in "fcV":
         raise DTypeError(
             f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype}; use "
             ".float()"

@@ -209,7 +209,7 @@ class TruncateDivide(Primitive):
     grad_name = "DivBackward2"
 
     def forward(xp, x, y):
-        if check_divisor(xp, x, y, "div").kind == "f":
+        if check_divisor(xp, x, y, "div").kind in "fV":
             return xp.trunc(xp.true_divide(x, y))
         floor, remainder = xp.divmod(x, y)
         return floor + ((remainder != 0) & (floor < 0))

@@ -330,7 +330,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
     if not isinstance(input, Tensor) or dtypes.scalar_dtype(exponent) is None:
         return binary(Power, input, exponent)
     dtype = input.array.dtype
-    if dtype.kind != "f":
+    if dtype.kind not in "fV":
         wanted = dtypes.result_dtype([input.array, exponent])
         if wanted.kind in "iu" and exponent < 0:
             raise DTypeError(

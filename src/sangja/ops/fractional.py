@@ -108,7 +108,7 @@ def fractional_max_pool(
             f"{name}: Expected {dims + 1}D or {dims + 2}D tensor with non-zero size for non-batch "
             f"dimensions, but got {list(x.shape)}"
         )
-    if x.array.dtype.kind != "f":
+    if x.array.dtype.kind not in "fV":
         raise DTypeError(f"{name}: expected a floating-point input, got {x.dtype}")
     kernel = ints(kernel_size, dims, "kernel_size")
     check_positive(name, kernel_size=kernel)

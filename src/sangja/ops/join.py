@@ -81,7 +81,7 @@ def several(tensors: Any, name: str) -> list[Tensor]:
     return [as_tensor(x, "tensors") for x in tensors]
 
 
-def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
+def cat(tensors: Any, dim: int = 0, *, axis: Any = None, out: Any = None) -> Any:
     """z = x₁, x₂, … one after the other along `dim`. Their other sizes must agree; empty 1-d
     tensors are passed over.
 
@@ -89,6 +89,8 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     >>> sangja.cat([sangja.zeros(2, 3), sangja.ones(1, 3)]).shape
     sangja.Size([3, 3])
     """
+    if axis is not None:
+        dim = axis
     if out is not None:
         return into(out, cat(tensors, dim))
     if isinstance(tensors, (tuple, list)) and tensors and not any_tensor(tensors):
@@ -136,13 +138,15 @@ def concatenate(tensors: Any, axis: int = 0) -> Tensor:
     return cat(tensors, axis)
 
 
-def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
+def stack(tensors: Any, dim: int = 0, *, axis: Any = None, out: Any = None) -> Any:
     """z[…, i, …] = xᵢ along a new dimension `dim`; all shapes are equal.
 
     >>> import sangja
     >>> sangja.stack([sangja.zeros(3), sangja.ones(3)], dim=1).shape
     sangja.Size([3, 2])
     """
+    if axis is not None:
+        dim = axis
     if out is not None:
         return into(out, stack(tensors, dim))
     if isinstance(tensors, (tuple, list)) and tensors and not any_tensor(tensors):
@@ -285,7 +289,7 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Tens
 # -- repeated ---------------------------------------------------------------------------------
 
 
-def repeat(input: Any, *repeats: Any) -> Tensor:
+def repeat(input: Any, *sizes: Any, repeats: Any = None) -> Tensor:
     """z = x laid out `repeats[d]` times along every dimension d; more numbers than dimensions add
     leading ones.
 
@@ -294,7 +298,9 @@ def repeat(input: Any, *repeats: Any) -> Tensor:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    x, times = as_tensor(input), shape_from(repeats)
+    if repeats is not None:
+        sizes = (repeats,)
+    x, times = as_tensor(input), shape_from(sizes)
     if len(times) < x.ndim:
         raise ShapeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
@@ -305,9 +311,11 @@ def repeat(input: Any, *repeats: Any) -> Tensor:
     return apply(Repeat, x, repeats=times)
 
 
-def tile(input: Any, *dims: Any) -> Tensor:
+def tile(input: Any, *sizes: Any, dims: Any = None) -> Tensor:
     """`repeat` with NumPy's rule: fewer numbers than dimensions count from the last."""
-    x, times = as_tensor(input), shape_from(dims)
+    if dims is not None:
+        sizes = (dims,)
+    x, times = as_tensor(input), shape_from(sizes)
     return repeat(x, (1,) * (x.ndim - len(times)) + times)
 
 

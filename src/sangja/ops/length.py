@@ -69,7 +69,7 @@ def length(x: Tensor, p: float, dims: tuple[int, ...], keepdim: bool) -> Tensor:
 def measured(name: str, input: Any, dtype: Any) -> Tensor:
     """The input of a norm, in the dtype asked for; a norm of integers is refused."""
     x = as_tensor(input)
-    if x.array.dtype.kind not in "fc":
+    if x.array.dtype.kind not in "fcV":
         raise DTypeError(
             f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype}; use "
             ".float()"
@@ -77,7 +77,7 @@ def measured(name: str, input: Any, dtype: Any) -> Tensor:
     if dtype is None:
         return x
     wanted = dtypes.to_numpy(dtype)
-    if wanted.kind not in "fc":
+    if wanted.kind not in "fcV":
         raise DTypeError(f"{name}: dtype should be floating point or complex. Got {dtype}")
     if np.promote_types(wanted, x.array.dtype) != wanted:
         raise DTypeError(
@@ -224,7 +224,7 @@ def cdist(
     `compute_mode` is "donot_use_mm_for_euclid_dist"."""
     x, y = as_tensor(x1, "x1"), as_tensor(x2, "x2")
     for name, t in (("X1", x), ("X2", y)):
-        if t.ndim < 2 or t.array.dtype.kind != "f":
+        if t.ndim < 2 or t.array.dtype.kind not in "fV":
             raise ShapeError(
                 f"cdist only supports floating-point tensors of at least two dimensions, {name} "
                 f"got {t.dtype} of shape {list(t.shape)}"

@@ -54,6 +54,17 @@ def mH(input: Tensor) -> Tensor:
     return conj(mT(input))
 
 
+def H(input: Tensor) -> Tensor:
+    """z = the adjoint of a matrix: transposed and conjugated. Raises `ShapeError` for a tensor with
+    dimensions that is no matrix."""
+    if input.ndim not in (0, 2):
+        raise ShapeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {input.ndim}-D tensor."
+            + (" Use mH for batches of matrices" if input.ndim > 2 else "")
+        )
+    return mH(input) if input.ndim else input
+
+
 def times(shape: Any) -> str:
     """A shape as PyTorch writes it in errors of products: 2x3."""
     return "x".join(map(str, shape))

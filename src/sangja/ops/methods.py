@@ -16,6 +16,7 @@ from sangja.ops import (
     arrange,
     bitwise,
     comparison,
+    complex_numbers,
     convert,
     create,
     decompose,
@@ -25,11 +26,13 @@ from sangja.ops import (
     extreme,
     index,
     join,
+    legacy,
     length,
     linalg,
     matrix,
     pick,
     protocols,
+    questions,
     random,
     reduce,
     rounding,
@@ -40,6 +43,7 @@ from sangja.ops import (
     sort,
     special,
     split,
+    storage,
     trigonometry,
 )
 
@@ -97,9 +101,17 @@ METHODS: dict[str, Callable[..., Any]] = {
     "clip": comparison.clamp,
     "clamp_min": comparison.clamp_min,
     "clamp_max": comparison.clamp_max,
+    # complex numbers
+    "angle": complex_numbers.angle,
+    "conj_physical": complex_numbers.conj_physical,
+    "isreal": complex_numbers.isreal,
+    "is_conj": complex_numbers.is_conj,
+    "is_neg": complex_numbers.is_neg,
+    "resolve_conj": complex_numbers.resolve_conj,
+    "resolve_neg": complex_numbers.resolve_neg,
     # convert
     "to": convert.to,
-    "type": convert.type_,
+    "type": legacy.type_,
     "type_as": convert.type_as,
     "cpu": convert.cpu,
     "cuda": convert.cuda,
@@ -230,6 +242,16 @@ METHODS: dict[str, Callable[..., Any]] = {
     "nonzero": pick.nonzero,
     "argwhere": pick.argwhere,
     "isin": pick.isin,
+    # questions
+    "apply_": questions.apply_,
+    "map_": questions.map_,
+    "as_subclass": questions.as_subclass,
+    "fill_diagonal_": questions.fill_diagonal_,
+    "is_same_size": questions.is_same_size,
+    "is_signed": questions.is_signed,
+    "ndimension": protocols.dim,
+    "nelement": protocols.numel,
+    "new": questions.new,
     # random
     "bernoulli": random.bernoulli,
     "multinomial": random.multinomial,
@@ -324,6 +346,20 @@ METHODS: dict[str, Callable[..., Any]] = {
     "vsplit": split.vsplit,
     "dsplit": split.dsplit,
     "unbind": split.unbind,
+    # storage
+    "as_strided": storage.as_strided,
+    "data_ptr": storage.data_ptr,
+    "dim_order": storage.dim_order,
+    "is_pinned": storage.is_pinned,
+    "is_set_to": storage.is_set_to,
+    "is_shared": storage.is_shared,
+    "resize_": storage.resize_,
+    "resize_as_": storage.resize_as_,
+    "set_": storage.set_,
+    "share_memory_": storage.share_memory_,
+    "storage": storage.storage,
+    "storage_offset": storage.storage_offset,
+    "untyped_storage": storage.untyped_storage,
     # trigonometry
     "sin": trigonometry.sin,
     "cos": trigonometry.cos,
@@ -377,14 +413,19 @@ PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
     "device": convert.device,
     "layout": convert.layout,
     "is_cuda": convert.is_cuda,
+    "H": linalg.H,
     "T": shape.T,
+    "real": complex_numbers.real,
+    "imag": complex_numbers.imag,
     "mT": shape.mT,
     "mH": linalg.mH,
+    "output_nr": questions.output_nr,
     "retains_grad": hooks.retains_grad,
 }
+PROPERTIES |= questions.PROPERTIES
 
 # In place without a write: `x.t_()` is x itself, seen in another shape.
-REARRANGE = ["squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t"]
+REARRANGE = ["squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t", "as_strided"]
 
 OPERATORS: dict[str, type[Primitive]] = {
     "add": elementwise.Add,

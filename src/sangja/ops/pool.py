@@ -23,6 +23,7 @@ class MaxPool(Primitive):
     """z[…, o] = max over k of x[…, o·stride + k·dilation − padding]; nan wins"""
 
     grad_name = "MaxPool2DWithIndicesBackward0"
+    lets_go = True
 
     def forward(xp, x, *, windows, kernel, stride, padding, dilation):
         lead = x.shape[: x.ndim - len(windows)]
@@ -33,7 +34,7 @@ class MaxPool(Primitive):
                 z = part.copy()
                 continue
             if z is None:
-                lowest = -xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
+                lowest = -xp.inf if x.dtype.kind in "fV" else xp.iinfo(x.dtype).min
                 z = xp.full((*lead, *windows), lowest, x.dtype)
             part_of_z = z[(..., *out)]
             xp.maximum(part_of_z, part, out=part_of_z)
@@ -62,7 +63,7 @@ class Chosen(Primitive):
         for _, out, into in places:  # counts the places before the first that equals the maximum
             found[(..., *out)] |= x[(..., *into)] == best[(..., *out)]
             z += ~found
-        if x.dtype.kind == "f" and xp.isnan(best).any():
+        if x.dtype.kind in "fV" and xp.isnan(best).any():
             for i, (_, out, into) in enumerate(places):
                 z[(..., *out)][xp.isnan(x[(..., *into)])] = i
         return z

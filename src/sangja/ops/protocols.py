@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import numbers
 from typing import Any
 
 import numpy as np
 
-from sangja.core.device import contiguous_format
+from sangja.core.device import ORDERS, contiguous_format, memory_order
 from sangja.core.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -16,11 +17,12 @@ from sangja.core.errors import (
 )
 from sangja.core.formatting import array_suffixes, format_array, format_number
 from sangja.core.settings import settings
-from sangja.core.shapes import normalize_dim
+from sangja.core.shapes import normalize_dim, row_major
 from sangja.engine import Tensor, apply, wrap
 from sangja.engine.mode import announce
 from sangja.engine.structure import Copy, OrderedCopy
 from sangja.engine.tensor import create, node_of, share, version_of
+from sangja.ops.arrange import flip
 from sangja.ops.split import unbind
 
 Array = np.ndarray[Any, Any]
@@ -48,7 +50,7 @@ def element_size(input: Tensor) -> int:
 
 def is_floating_point(input: Tensor) -> bool:
     """Whether the dtype is a real floating one."""
-    return input.array.dtype.kind == "f"
+    return input.array.dtype.kind in "fV"
 
 
 def is_complex(input: Tensor) -> bool:
@@ -58,13 +60,22 @@ def is_complex(input: Tensor) -> bool:
 
 def stride(input: Tensor, dim: int | None = None) -> Any:
     """Steps in memory, counted in elements, along each dimension."""
-    steps = tuple(s // input.array.itemsize for s in input.array.strides)
-    return steps if dim is None else steps[normalize_dim(dim, input.ndim)]
+    array = input.array
+    if not array.size:  # NumPy does not say
+        steps = row_major(array.shape)
+    else:
+        steps = tuple(s // array.itemsize for s in array.strides)
+    return steps if dim is None else steps[normalize_dim(dim, array.ndim)]
 
 
-def is_contiguous(input: Tensor) -> bool:
-    """Whether the elements lie in memory in row-major order without gaps."""
-    return input.array.flags.c_contiguous
+def is_contiguous(input: Tensor, memory_format: Any = contiguous_format) -> bool:
+    """Whether the elements lie in memory in row-major order (that of a `memory_format`) without
+    gaps."""
+    if memory_format is contiguous_format:
+        return input.array.flags.c_contiguous
+    fits = len(ORDERS.get(memory_format, ())) == input.ndim
+    order = memory_order(memory_format, input.ndim) if fits else None
+    return order is not None and input.array.transpose(order).flags.c_contiguous
 
 
 def item(input: Tensor) -> Any:
@@ -102,13 +113,17 @@ def requires_grad_(input: Tensor, requires_grad: bool = True) -> Tensor:
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy in new memory that remembers what it is a copy of; its elements in the order of the
-    input's, or with `memory_format=contiguous_format` in that of the indices."""
-    return apply(OrderedCopy if memory_format is contiguous_format else Copy, input)  # type: ignore[no-any-return]
+    input's, or in that of a `memory_format`."""
+    order = memory_order(memory_format, input.ndim)
+    return apply(Copy, input) if order is None else apply(OrderedCopy, input, order=order)
 
 
-def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
-    """Itself if the elements lie in order in memory, else such a copy."""
-    return input if is_contiguous(input) else apply(OrderedCopy, input)
+def contiguous(input: Tensor, memory_format: Any = contiguous_format) -> Tensor:
+    """Itself if the elements lie in memory in order (that of a `memory_format`), else such a
+    copy."""
+    if memory_order(memory_format, input.ndim) is None or is_contiguous(input, memory_format):
+        return input
+    return clone(input, memory_format=memory_format)
 
 
 def numpy(input: Tensor, *, force: bool = False) -> Array:
@@ -140,7 +155,15 @@ def number(input: Tensor, kind: type) -> Any:
             f"{list(input.array.shape)}"
         )
     announce("read", input)
-    return kind(input.array.item())
+    value = input.array.item()
+    if isinstance(value, complex) and kind is not complex:
+        if value.imag:
+            raise DTypeError(
+                f"value cannot be converted to type {kind.__name__} without overflow: {value} has "
+                "an imaginary part"
+            )
+        value = value.real
+    return kind(value)
 
 
 def __float__(input: Tensor) -> float:
@@ -183,7 +206,20 @@ def __iter__(input: Tensor) -> Any:
 
 def __contains__(input: Tensor, value: Any) -> bool:
     array = value.array if isinstance(value, Tensor) else value
+    if not isinstance(array, (np.ndarray, numbers.Number)):
+        raise DTypeError(
+            "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+            f"{type(value)}."
+        )
     return bool((input.array == array).any())
+
+
+def __reversed__(input: Tensor) -> Tensor:
+    return flip(input, 0) if input.ndim else input
+
+
+def __delitem__(input: Tensor, index: Any) -> None:
+    raise ArgumentTypeError("Tensor does not support deleting items")
 
 
 def __repr__(input: Tensor) -> str:
@@ -212,7 +248,7 @@ def __deepcopy__(input: Tensor, memo: dict[int, Any]) -> Tensor:
         )
     z = create(type(input))
     memo[id(input)] = z
-    for name in ("_node", "_version", "_view", "_hooks"):
+    for name in ("_node", "_counter", "_view", "_hooks"):
         setattr(z, name, None)
     z.array = input.array.copy()
     z._requires_grad = input._requires_grad
@@ -225,7 +261,7 @@ def rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     """A tensor from what `__reduce_ex__` gave: used when processes exchange tensors."""
     z: Tensor = create(kind)
     plain = wrap(array)
-    for name in ("array", "_node", "_grad", "_version", "_view", "_hooks"):
+    for name in ("array", "_node", "_grad", "_counter", "_view", "_hooks"):
         setattr(z, name, getattr(plain, name))
     z._requires_grad = requires_grad
     return z

@@ -139,7 +139,8 @@ def source(generator: Any) -> backend.Generator:
 
 
 def rand(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Any = None,
     dtype: Any = None,
     layout: Any = None,
@@ -148,13 +149,16 @@ def rand(
     pin_memory: bool = False,
 ) -> Tensor:
     """Uniform in [0, 1), of shape `size`."""
-    shape = check_sizes(shape_from(size))
+    if size is not None:
+        sizes = (size,)
+    shape = check_sizes(shape_from(sizes))
     draw = functools.partial(source(generator).rand, shape, to_dtype(dtype))
     return drawn(draw, device, requires_grad)
 
 
 def randn(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Any = None,
     dtype: Any = None,
     layout: Any = None,
@@ -163,7 +167,9 @@ def randn(
     pin_memory: bool = False,
 ) -> Tensor:
     """Standard normal, of shape `size`."""
-    shape = check_sizes(shape_from(size))
+    if size is not None:
+        sizes = (size,)
+    shape = check_sizes(shape_from(sizes))
     draw = functools.partial(source(generator).normal, shape, dtype=to_dtype(dtype))
     return drawn(draw, device, requires_grad)
 

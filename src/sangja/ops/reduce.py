@@ -78,7 +78,7 @@ class Mean(Reduction):
 def floating(name: str, x: Tensor, dtype: Any = None) -> None:
     """Refuse integers where the result could not be one."""
     kind = (x.array.dtype if dtype is None else dtypes.to_numpy(dtype)).kind
-    if kind not in "fc":
+    if kind not in "fcV":
         found = x.dtype if dtype is None else dtype
         raise DTypeError(
             f"{name}(): could not infer output dtype. Input dtype must be either a floating point "
@@ -219,7 +219,7 @@ def spread_arguments(
 ) -> tuple[Tensor, dict[str, Any]]:
     """Input, dimensions and degrees of freedom of `var`, `std` and their pairs with the mean."""
     x = as_tensor(input)
-    if x.array.dtype.kind not in "fc":
+    if x.array.dtype.kind not in "fcV":
         raise DTypeError(
             f"{name}: only support floating point and complex dtypes, got {x.dtype}; use x.float()"
         )

@@ -45,7 +45,7 @@ class Round(Primitive):
 
     def forward(xp, x, *, decimals):
         if decimals == 0:
-            return xp.rint(x) if x.dtype.kind == "f" else xp.array(x)
+            return xp.rint(x) if x.dtype.kind in "fV" else xp.array(x)
         ten = x.dtype.type(10.0 ** abs(decimals))
         return xp.rint(x * ten) / ten if decimals > 0 else xp.rint(x / ten) * ten
 
@@ -128,14 +128,14 @@ def round(input: Any, *, decimals: int = 0) -> Tensor:
     >>> sangja.round(sangja.tensor([0.5, 1.5, -2.6]))
     tensor([ 0.,  2., -3.])
     """
-    if decimals and input.array.dtype.kind != "f":
+    if decimals and input.array.dtype.kind not in "fV":
         raise DTypeError(f"round: decimals={decimals} needs floating point, not {input.dtype}")
     return apply(Round, input, decimals=decimals)
 
 
 def frac(input: Any) -> Tensor:
     """z = x − trunc(x), the fraction, with the sign of x. Raises `DTypeError` for integers."""
-    if isinstance(input, Tensor) and input.array.dtype.kind != "f":
+    if isinstance(input, Tensor) and input.array.dtype.kind not in "fV":
         raise DTypeError(f"frac: needs floating point, not {input.dtype}")
     return unary(Frac, input)
 

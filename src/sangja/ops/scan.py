@@ -154,7 +154,7 @@ def logcumsumexp(input: Any, dim: int) -> Tensor:
     """z[i] = ln Σ exp x[j] over j ≤ i, along `dim`, without overflow. Raises `DTypeError` for
     ints."""
     x = as_tensor(input)
-    if x.array.dtype.kind not in "fc":
+    if x.array.dtype.kind not in "fcV":
         raise DTypeError(
             f'logcumsumexp: "logcumsumexp" not implemented for {x.dtype}; convert it with .float()'
         )

@@ -157,14 +157,14 @@ def scatter_reduce(
     own = one if include_self else scatter(one, dim, places, 0)
     counts = scatter_add(own, dim, places, full_like(places, 1, x))
     counts = where(counts == 0, 1, counts)
-    return z / counts if x.array.dtype.kind in "fc" else z // counts
+    return z / counts if x.array.dtype.kind in "fcV" else z // counts
 
 
 def neutral(reduce: str, dtype: np.dtype[Any]) -> Any:
     """The number that changes nothing."""
     if reduce not in ("amax", "amin"):
         return 1 if reduce == "prod" else 0
-    if dtype.kind == "f":
+    if dtype.kind in "fV":
         return -np.inf if reduce == "amax" else np.inf
     if dtype.kind == "b":
         return reduce == "amin"

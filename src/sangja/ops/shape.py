@@ -98,15 +98,17 @@ class Transpose(Primitive):
 # -- another shape ----------------------------------------------------------------------------
 
 
-def reshape(input: Any, *shape: Any) -> Tensor:
+def reshape(input: Any, *sizes: Any, shape: Any = None) -> Tensor:
     """z = x in `shape` (one size may be -1: worked out); a view where memory allows.
 
     >>> import sangja
     >>> sangja.arange(6).reshape(2, -1).shape
     sangja.Size([2, 3])
     """
+    if shape is not None:
+        sizes = (shape,)
     x = input.array if isinstance(input, Tensor) else input
-    return apply(Reshape, input, shape=infer_shape(shape_from(shape), x.size))
+    return apply(Reshape, input, shape=infer_shape(shape_from(sizes), x.size))
 
 
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
@@ -114,11 +116,13 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     return reshape(input, other.shape)
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, *shape: Any, size: Any = None) -> Tensor:
     """z = x in `shape`, always sharing memory; or, for a dtype, the bytes of x read as that dtype.
 
     Raises `ShapeError` where the elements do not lie in memory in such an order.
     """
+    if size is not None:
+        shape = (size,)
     if len(shape) == 1 and not isinstance(shape[0], (int, Sequence)):
         return view_dtype(input, shape[0])
     return apply(View, input, shape=infer_shape(shape_from(shape), input.array.size))
@@ -196,14 +200,17 @@ def ravel(input: Any) -> Tensor:
     return reshape(as_tensor(input), -1) if as_tensor(input).array.size else reshape(input, 0)
 
 
-def squeeze(input: Any, dim: Any = None) -> Tensor:
-    """z = x without its dimensions of size 1, or without those of them named by `dim`."""
+def squeeze(input: Any, dim: Any = None, *, axis: Any = None) -> Tensor:
+    """z = x without its dimensions of size 1, or without those of them given by `dim`."""
+    if axis is not None:
+        dim = axis
     x = as_tensor(input)
     shape = x.array.shape
     if dim is None:
-        return apply(Squeeze, x, shape=tuple(n for n in shape if n != 1))
-    named = normalize_dims(tuple(dim), x.ndim) if isinstance(dim, (tuple, list)) else None
-    gone = (normalize_dim(dim, x.ndim),) if named is None else named if dim else ()
+        z = apply(Squeeze, x, shape=tuple(n for n in shape if n != 1))
+        return named(z, "SqueezeBackward0")
+    given = normalize_dims(tuple(dim), x.ndim) if isinstance(dim, (tuple, list)) else None
+    gone = (normalize_dim(dim, x.ndim),) if given is None else given if dim else ()
     kept = tuple(n for d, n in enumerate(shape) if n != 1 or d not in gone)
     return apply(Squeeze, x, shape=kept)
 
@@ -248,9 +255,11 @@ def atleast_3d(input: Any, *tensors: Any) -> Any:
 # -- dimensions in another order --------------------------------------------------------------
 
 
-def permute(input: Any, *dims: Any) -> Tensor:
+def permute(input: Any, *sizes: Any, dims: Any = None) -> Tensor:
     """z = x with its dimensions in the order `dims`."""
-    wanted = shape_from(dims)
+    if dims is not None:
+        sizes = (dims,)
+    wanted = shape_from(sizes)
     if len(wanted) != input.ndim:
         raise ShapeError(
             "permute: number of dimensions in the tensor input does not match the length of the "
@@ -330,11 +339,13 @@ def moveaxis(input: Any, source: Any, destination: Any) -> Tensor:
 # -- repeated without copying -----------------------------------------------------------------
 
 
-def expand(input: Any, *size: Any) -> Tensor:
+def expand(input: Any, *sizes: Any, size: Any = None) -> Tensor:
     """z = x repeated along dimensions of size 1 and new leading ones, without copying; -1 keeps a
     size."""
+    if size is not None:
+        sizes = (size,)
     x = as_tensor(input)
-    shape, wanted = x.array.shape, shape_from(size)
+    shape, wanted = x.array.shape, shape_from(sizes)
     lead = len(wanted) - len(shape)
     if lead < 0:
         raise ShapeError(

@@ -64,7 +64,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-08) -> Ten
     tensor([0.7071])
     """
     a, b = as_tensor(x1, "x1"), as_tensor(x2, "x2")
-    if a.array.dtype.kind not in "fc" or b.array.dtype.kind not in "fc":
+    if a.array.dtype.kind not in "fcV" or b.array.dtype.kind not in "fcV":
         raise DTypeError(
             f"cosine_similarity: expected floating inputs, got {a.dtype} and {b.dtype}; use "
             ".float()"

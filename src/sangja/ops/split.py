@@ -83,13 +83,15 @@ def unsafe_split(tensor: Any, split_size: int, dim: int = 0) -> tuple[Tensor, ..
     return split(tensor, split_size, dim)
 
 
-def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+def chunk(input: Any, chunks: int, dim: int = 0, *, axis: Any = None) -> tuple[Tensor, ...]:
     """At most `chunks` parts of x along `dim`, all of one size but the last.
 
     >>> import sangja
     >>> [len(part) for part in sangja.arange(5).chunk(3)]
     [2, 2, 1]
     """
+    if axis is not None:
+        dim = axis
     x = as_tensor(input)
     if chunks <= 0:
         raise ShapeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
@@ -173,8 +175,10 @@ def numpy_split(input: Any, given: Any, dim: int, least: int, name: str) -> tupl
     return tensor_split(x, given, dim)
 
 
-def unbind(input: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def unbind(input: Any, dim: int = 0, *, axis: Any = None) -> tuple[Tensor, ...]:
     """The slices of x along `dim`, as a tuple."""
+    if axis is not None:
+        dim = axis
     x = as_tensor(input)
     place = dim_to_split(x, dim, "unbind")
     return apply(Unbind, x, dim=place) if x.array.shape[place] else ()

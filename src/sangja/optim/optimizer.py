@@ -309,7 +309,7 @@ def fitted(value: Any, p: Tensor, key: str = "") -> Any:
     """A saved state copied, its floats brought to the dtype of the parameter (but a step count)."""
     if isinstance(value, Tensor):
         array = value.array
-        floating = p.array.dtype.kind in "fc"
+        floating = p.array.dtype.kind in "fcV"
         return wrap(array.astype(p.array.dtype if floating and key != "step" else array.dtype))
     if isinstance(value, dict):
         return {name: fitted(item, p, name) for name, item in value.items()}

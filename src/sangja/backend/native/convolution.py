@@ -19,7 +19,8 @@ from typing import Any
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.image import Builder, Conv, Pair, padded, zero_run
 from sangja.backend.native.llvm import Kernel, compile_kernel
-from sangja.backend.native.matmul import Plan, decode
+from sangja.backend.native.matmul import Plan
+from sangja.backend.native.packing import decode
 from sangja.backend.native.steps import Unsupported
 from sangja.backend.native.tile import Loop, Sums, lanes_of, masks_for, tile_shape
 from sangja.backend.native.weight import weight_gradient

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import Kernel, compile_kernel
-from sangja.backend.native.matmul import Plan, decode
+from sangja.backend.native.matmul import Plan
+from sangja.backend.native.packing import decode
 from sangja.backend.native.tile import lanes_of, masks_for
 
 Pair = tuple[int, int]

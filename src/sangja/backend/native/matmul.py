@@ -1,35 +1,59 @@
 """Products of matrices, with any strides, in batches.
 
 C[m, n] = Σ A[m, k] · B[k, n]. The vectors run along n. Where B does not lie in memory as they need
-it, a first kernel packs it into panels (n / width, k, width); A is read where it is.
+it, a first kernel packs it into panels, or each thread does it on its own stack if B is small; A is
+read where it is, unless its rows meet in the cache.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
+from sangja.backend.native import epilogue
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import Kernel, compile_kernel
+from sangja.backend.native.packing import (
+    Panels,
+    Rows,
+    decode,
+    offset_of,
+    pack_panel,
+    pack_text,
+    rows_text,
+    thread_share,
+)
+from sangja.backend.native.spec import Step
 from sangja.backend.native.tile import (
     Loop,
     Sums,
     lanes_of,
     masks_for,
+    size_of,
+    split,
     tile_shape,
-    transpose,
+    write,
 )
 
-DIRECT_BYTES = 96 << 10  # up to so large a B is read where it lies
-DEEP = 4096  # so many steps of the reduction are done before the sums are stored
-UNIT_ROWS = 128  # rows of C that one piece of work covers
+L1 = 32 << 10  # bytes that surely fit into the first cache
+PANEL = 40 << 10  # a panel's bytes that still leave it room
+BLOCK = 256 << 10  # bytes of A that stay in the second cache
+DEEP = 512  # steps of the reduction between which the sums stay in registers
+SMALL = 200_000  # operations below which other threads are not worth their call
+UNITS = 8  # pieces of work a larger product is cut into at least
 
 
 @dataclass(frozen=True, slots=True)
 class Gemm:
-    """A batch of products. Strides in elements: those of the batch, then of the matrix."""
+    """A batch of products C (+)= A B. Strides in elements: those of the batch, then of the matrix;
+    0 in the batch repeats a matrix.
+
+    The epilogue's step 0 is "acc", the finished sums; its loads and stores go to `operands`, each
+    (dtype, strides along batch, m, n). C gets the value of its last step that is not a store.
+    """
 
     batch: tuple[int, ...]
     m: int
@@ -40,265 +64,336 @@ class Gemm:
     c: tuple[int, ...]
     dtype: str = "f4"
     accumulate: bool = False
+    epilogue: tuple[Step, ...] = ()
+    operands: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 @dataclass(slots=True)
 class Plan:
     """Kernels in order, each with the roles of its operands and whether one thread runs it; and
-    the bytes of the workspace."""
+    the bytes of the workspace. `packs`: the first kernel brings B into the workspace, which holds
+    nothing else, so that another product with this B may use it."""
 
     stages: list[tuple[Kernel, tuple[str, ...], bool]] = field(default_factory=list)
     workspace: int = 0
+    packs: bool = False
+
+
+def swapped(strides: tuple[int, ...]) -> tuple[int, ...]:
+    return (*strides[:-2], strides[-1], strides[-2])
+
+
+def transposed(g: Gemm) -> Gemm:
+    """Cᵀ = Bᵀ Aᵀ."""
+    return replace(
+        g, m=g.n, n=g.m, a=swapped(g.b), b=swapped(g.a), c=swapped(g.c),
+        operands=tuple((dtype, swapped(s)) for dtype, s in g.operands),
+    )  # fmt: skip
+
+
+def merged(g: Gemm) -> Gemm:
+    """Without batch dimensions of size 1, and those that go on where the rows end as rows."""
+    keep = [d for d, extent in enumerate(g.batch) if extent != 1]
+    every = [g.a, g.b, g.c, *(s for _, s in g.operands)]
+    every = [(*(s[d] for d in keep), *s[-2:]) for s in every]
+    batch, m = [g.batch[d] for d in keep], g.m
+    while batch and every[1][-3] == 0:
+        if m == 1:
+            every = [s if i == 1 else (*s[:-2], s[-3], s[-1]) for i, s in enumerate(every)]
+        elif not all(s[-3] == m * s[-2] for i, s in enumerate(every) if i != 1):
+            break
+        every = [(*s[:-3], *s[-2:]) for s in every]
+        m *= batch.pop()
+    a, b, c, *others = every
+    operands = tuple((d, s) for (d, _), s in zip(g.operands, others, strict=True))
+    return replace(g, batch=tuple(batch), m=m, a=a, b=b, c=c, operands=operands)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a product is cut: its tile; the reduction's parts; the blocks of a unit of work; and
+    what is copied first (`local`: B, by the thread that uses it)."""
+
+    rows: int
+    vectors: int
+    depth: int
+    parts: int
+    copy_a: bool
+    pack_b: bool
+    local: bool
+    row_blocks: int
+    panel_blocks: int
+
+
+def layout(g: Gemm) -> Layout:
+    """A panel of B stays in the first cache, a block of A in the second."""
+    size, lanes = size_of(g.dtype), lanes_of(g.dtype)
+    parts = -(-g.k // DEEP) if g.k > DEEP + DEEP // 2 else 1
+    depth = -(-g.k // parts)
+    rows, vectors = tile_shape(g.m, g.n, g.dtype, PANEL // (max(1, depth) * lanes * size))
+    tiles = sum(count for _, count in split(g.m, rows))
+    panels = -(-g.n // (vectors * lanes))
+    work, batch = 2 * g.m * g.n * g.k, math.prod(g.batch)
+    near = abs(g.b[-2]) * size * (g.k - 1) <= L1 or (g.k <= 96 and g.b[-2] * size % 1024 != 0)
+    pack_b = g.b[-1] != 1 or not (near or tiles <= 2)
+    fits = -(-g.n // lanes) * lanes * g.k * size <= 2 * L1
+    local = pack_b and fits and (batch >= 4 or work < 2 * SMALL)
+    row_blocks = -(-tiles // max(1, BLOCK // (rows * max(1, depth) * size)))
+    panel_blocks = 1
+    if work * batch >= 10 * SMALL and not local:
+        row_blocks = min(tiles, max(row_blocks, -(-UNITS // (2 * batch))))
+        panel_blocks = min(panels, max(1, -(-UNITS // (row_blocks * batch))))
+        row_blocks = min(tiles, max(row_blocks, -(-UNITS // (panel_blocks * batch))))
+    return Layout(
+        rows, vectors, depth, parts, lies_badly(g, rows) and panels >= 4 and g.k >= 32, pack_b,
+        local, row_blocks, panel_blocks,
+    )  # fmt: skip
+
+
+def lies_badly(g: Gemm, rows: int) -> bool:
+    """Whether a tile's part of A is spread over few sets of the cache, or over many pages."""
+    size = size_of(g.dtype)
+    if abs(g.a[-2]) == 1 and abs(g.a[-1]) > 1:
+        return g.k * abs(g.a[-1]) * size > L1
+    return g.a[-2] != 0 and g.a[-2] * size % 2048 == 0 and rows > 4
 
 
 @functools.cache
 def plan(gemm: Gemm) -> Plan:
-    """How a batch of products is computed."""
-    if (gemm.n > 1 and gemm.c[-1] != 1 and gemm.c[-2] == 1) or wants_turning(gemm):
-        return turned(plan(transposed(gemm)))
-    lanes = lanes_of(gemm.dtype)
-    mr, nv = tile_shape(gemm.m, gemm.n, gemm.dtype)
-    width = nv * lanes
-    size = 8 if gemm.dtype == "f8" else 4
-    shared = [n for n, s in zip(gemm.batch, gemm.b, strict=False) if s]
-    small = gemm.k * gemm.n * size <= DIRECT_BYTES or gemm.m <= 2 * mr
-    flops = 2 * math.prod(gemm.batch) * gemm.m * gemm.n * gemm.k
-    serial = flops < 200_000
-    if (gemm.b[-1] == 1 or gemm.n == 1) and small:
-        kernel = compile_kernel("gemm", multiply_text(gemm, mr, nv, packed=False))
-        kernel.flops = flops
-        return Plan([(kernel, ("a", "b", "c"), serial)])
-    panels = -(-gemm.n // width)
-    pack = compile_kernel("pack", pack_text(gemm, width))
-    kernel = compile_kernel("gemm", multiply_text(gemm, mr, nv, packed=True))
+    """How a batch of products is computed: roles a, b, c, work, and e0, e1, … of the epilogue."""
+    epilogue.check(gemm.epilogue)
+    g, a, b = merged(gemm), "a", "b"
+    if wants_turning(g):
+        g, a, b = merged(transposed(g)), "b", "a"
+    made = Plan()
+    if not (math.prod(g.batch) and g.m and g.n):
+        return made
+    how, size = layout(g), size_of(g.dtype)
+    flops = 2 * math.prod(g.batch) * g.m * g.n * g.k
+    serial = flops < SMALL
+    a_at = b_at = 0
+    panels = None
+    if how.pack_b:
+        panels = Panels(g.dtype, g.batch, g.k, g.n, g.b, how.vectors)
+        if not any(g.b[:-2]):
+            panels = replace(panels, batch=(), strides=g.b[-2:])
+        if not how.local:
+            made.stages.append((compile_kernel("pack", pack_text(panels, 0)), (b, "work"), serial))
+            made.workspace = room(panels.elements * math.prod(panels.batch) * size)
+            made.packs, b = not how.copy_a, "work"
+            g = replace(g, b=(*dense(g.batch, panels.batch, panels.elements), 0, 0))
+    if how.copy_a:
+        rows = Rows(g.dtype, g.batch, g.m, g.k, g.a)
+        if not any(g.a[:-2]):
+            rows = replace(rows, batch=(), strides=g.a[-2:])
+        a_at = made.workspace // size
+        made.stages.append((compile_kernel("rows", rows_text(rows, a_at)), (a, "work"), serial))
+        made.workspace += room(rows.elements * math.prod(rows.batch) * size)
+        a = "work"
+        ends = (1, rows.distance) if rows.by_columns else (rows.distance, 1)
+        g = replace(g, a=(*dense(g.batch, rows.batch, rows.elements), *ends))
+    kernel = compile_kernel("gemm", Multiply(g, how, panels, a_at, b_at).text())
     kernel.flops = flops
-    copies = math.prod(shared)
-    return Plan(
-        [(pack, ("b", "work"), serial), (kernel, ("a", "work", "c"), serial)],
-        copies * panels * gemm.k * width * size,
-    )
+    extra = tuple(f"e{i}" for i in range(len(g.operands)))
+    made.stages.append((kernel, (a, b, "c", *extra), serial))
+    return made
 
 
-def wants_turning(gemm: Gemm) -> bool:
+def room(size: int) -> int:
+    """Bytes as whole cache lines."""
+    return -(-size // 64) * 64
+
+
+def dense(batch: tuple[int, ...], copied: tuple[int, ...], elements: int) -> tuple[int, ...]:
+    """Batch strides of a copied operand; 0 where one matrix serves the whole batch."""
+    strides: list[int] = []
+    for extent in reversed(batch):
+        strides.insert(0, elements if copied else 0)
+        elements *= extent
+    return tuple(strides)
+
+
+def wants_turning(g: Gemm) -> bool:
     """Whether C should be computed as Bᵀ Aᵀ: where that alone lets vectors run along memory."""
-    return gemm.n == 1 and gemm.m > 1 and gemm.c[-2] == 1 and gemm.a[-2] == 1
+    if g.n == 1:
+        return g.m > 1 and g.a[-2] == 1
+    return g.c[-1] != 1 and g.c[-2] == 1
 
 
-def transposed(gemm: Gemm) -> Gemm:
-    """The same product with A and B exchanged and transposed."""
+class Multiply:
+    """The kernel (A, B, C, operands…) of a product."""
 
-    def swap(strides: tuple[int, ...]) -> tuple[int, ...]:
-        return (*strides[:-2], strides[-1], strides[-2])
+    def __init__(
+        self, g: Gemm, how: Layout, panels: Panels | None, a_at: int = 0, b_at: int = 0
+    ) -> None:
+        self.g, self.how, self.panels, self.a_at, self.b_at = g, how, panels, a_at, b_at
+        self.b, self.kind, self.lanes = Code(), TYPES[g.dtype], lanes_of(g.dtype)
+        self.width = how.vectors * self.lanes
+        self.sums = {
+            (rows, v): Sums(self.b, rows, v, g.dtype)
+            for rows, _ in split(g.m, how.rows)
+            for v in {min(how.vectors, -(-g.n // self.lanes)), -(-(g.n % self.width) // self.lanes)}
+            if v
+        }
 
-    return Gemm(
-        gemm.batch, gemm.n, gemm.m, gemm.k, swap(gemm.b), swap(gemm.a), swap(gemm.c), gemm.dtype,
-        gemm.accumulate,
-    )  # fmt: skip
+    def text(self) -> str:
+        b, g, how = self.b, self.g, self.how
+        operands = [(self.kind, g.a, self.a_at), (self.kind, g.b, self.b_at)]
+        operands += [(kind, s, 0) for kind, s in self.outs()]
+        units = how.row_blocks * how.panel_blocks
+        first, last = thread_share(b, math.prod(g.batch) * units)
+        own = None
+        if how.local:
+            assert self.panels is not None
+            own = b.variable(self.kind, 0, self.panels.elements)
+        with b.loop(first, last) as unit:
+            *index, block = decode(b, unit, (*g.batch, units))
+            places = [
+                b.element(
+                    Value(f"%p{i}", "ptr"), kind, b.add(offset_of(b, index, strides[:-2]), start)
+                )
+                for i, (kind, strides, start) in enumerate(operands)
+            ]
+            a, bb, *cs = places
+            if own is not None:
+                assert self.panels is not None
+                with b.loop(constant(0, "i64"), constant(self.panels.count, "i64")) as number:
+                    pack_panel(b, self.panels, bb, own, number)
+                bb = own
+            self.block(a, bb, cs, block)
+        b.line("ret void")
+        return kernel_text("gemm", len(operands), b)
 
+    def cut(self, number: Value, count: int, pieces: int) -> tuple[Value, Value]:
+        """The part of `count` that is the `number`th of `pieces`."""
+        b = self.b
+        if pieces == 1:
+            return constant(0, "i64"), constant(count, "i64")
+        ends = [
+            b.op(f"udiv i64 {b.mul(i, count).text}, {pieces}", "i64")
+            for i in (number, b.add(number, 1))
+        ]
+        return ends[0], ends[1]
 
-def turned(found: Plan) -> Plan:
-    """A plan with A and B exchanged."""
-    names = {"a": "b", "b": "a"}
-    stages = [
-        (kernel, tuple(names.get(r, r) for r in roles), serial)
-        for kernel, roles, serial in found.stages
-    ]
-    return Plan(stages, found.workspace)
+    def block(self, a: Value, bb: Value, cs: list[Value], number: Value) -> None:
+        """One unit: for each part of the depth, for each panel, its tiles from top to bottom."""
+        b, g, how = self.b, self.g, self.how
+        column, row = decode(b, number, (how.panel_blocks, how.row_blocks))
+        tiles = sum(n for _, n in split(g.m, how.rows))
+        across = self.cut(column, -(-g.n // self.width), how.panel_blocks)
+        down = self.cut(row, tiles, how.row_blocks)
+        if how.parts == 1:
+            self.part(a, bb, cs, across, down, None)
+            return
+        with b.loop(constant(0, "i64"), constant(how.parts, "i64")) as part:
+            self.part(a, bb, cs, across, down, part)
 
-
-def offset_of(b: Code, index: list[Value], strides: tuple[int, ...]) -> Value:
-    """The offset of an index, in elements."""
-    total = constant(0, "i64")
-    for i, stride in zip(index, strides, strict=True):
-        if stride:
-            total = b.add(total, b.mul(i, stride))
-    return total
-
-
-def decode(b: Code, number: Value, extents: tuple[int, ...]) -> list[Value]:
-    """A running number as an index along several extents."""
-    index: list[Value] = []
-    for n in reversed(extents):
-        if n == 1:
-            index.append(constant(0, "i64"))
-            continue
-        index.append(b.op(f"urem i64 {number.text}, {n}", "i64"))
-        number = b.op(f"udiv i64 {number.text}, {n}", "i64")
-    return index[::-1]
-
-
-# -- packing ------------------------------------------------------------------------------------
-
-
-def pack_text(gemm: Gemm, width: int) -> str:
-    """B as panels: work[copy, panel, k, width]. What lies behind the last column is not written."""
-    b = Code()
-    panels = -(-gemm.n // width)
-    extents = tuple(n if s else 1 for n, s in zip(gemm.batch, gemm.b, strict=False))
-    lanes = lanes_of(gemm.dtype)
-    pieces = panels * math.prod(extents)
-    first, last = b.share(constant(pieces, "i64"), Value("%tid", "i64"), Value("%threads", "i64"))
-    with b.loop(first, last) as piece:
-        *index, panel = decode(b, piece, (*extents, panels))
-        kind = TYPES[gemm.dtype]
-        source = b.element(Value("%p0", "ptr"), kind, offset_of(b, index, gemm.b[:-2]))
-        source = b.element(source, kind, b.mul(b.mul(panel, width), gemm.b[-1]))
-        target = b.element(Value("%p1", "ptr"), kind, b.mul(piece, gemm.k * width))
-        whole, rest = divmod(gemm.n, width)
-        if whole:
-            full = b.compare("slt", panel, constant(whole, "i64"))
-            with b.when(full):
-                pack_panel(b, gemm, source, target, width, width, lanes)
-        if rest:
-            with b.when(b.compare("eq", panel, constant(whole, "i64"))):
-                pack_panel(b, gemm, source, target, rest, width, lanes)
-    b.line("ret void")
-    return kernel_text("pack", 2, b)
-
-
-def pack_panel(
-    b: Code, gemm: Gemm, source: Value, target: Value, columns: int, width: int, lanes: int
-) -> None:
-    """One panel of `columns` columns."""
-    kind = TYPES[gemm.dtype]
-    sk, sn = gemm.b[-2:]
-    done = 0
-    if sn != 1 and sk == 1 and gemm.k >= lanes:
-        done = gemm.k // lanes * lanes
-        with b.loop(constant(0, "i64"), constant(done, "i64"), lanes) as k:
-            from_k = b.element(source, kind, k)
-            to_k = b.element(target, kind, b.mul(k, width))
-            for start in range(0, columns, lanes):
-                rows = []
-                for j in range(lanes):
-                    at = min(start + j, columns - 1)  # behind the end: anything
-                    rows.append(
-                        b.load(b.element(from_k, kind, constant(at * sn, "i64")), kind, lanes)
-                    )
-                for j, row in enumerate(transpose(b, rows)):
-                    b.store(row, b.element(to_k, kind, constant(j * width + start, "i64")))
-    if done == gemm.k:
-        return
-    masks = masks_for(columns, -(-columns // lanes), lanes)
-    with b.loop(constant(done, "i64"), constant(gemm.k, "i64")) as k:
-        from_k = b.element(source, kind, b.mul(k, sk))
-        to_k = b.element(target, kind, b.mul(k, width))
-        for j, mask in enumerate(masks):
-            place = b.element(from_k, kind, constant(j * lanes * sn, "i64"))
-            if sn == 1:
-                x = b.load(place, kind, lanes) if mask is None else b.masked_load(place, kind, mask)
-            else:
-                text = "<" + ", ".join(f"i64 {i * sn}" for i in range(lanes)) + ">"
-                places = b.addresses(place, kind, Value(text, "i64", lanes))
-                x = b.gather(places, kind, mask or constant(1, "i1", lanes))
-            b.store(x, b.element(to_k, kind, constant(j * lanes, "i64")))
-
-
-# -- multiplying --------------------------------------------------------------------------------
-
-
-def multiply_text(gemm: Gemm, mr: int, nv: int, *, packed: bool) -> str:
-    """The product, in units of some rows and one panel."""
-    b = Code()
-    lanes = lanes_of(gemm.dtype)
-    width = nv * lanes
-    panels = -(-gemm.n // width)
-    per_unit = max(1, UNIT_ROWS // mr)
-    tiles = -(-gemm.m // mr)
-    blocks = -(-tiles // per_unit)
-    units = math.prod(gemm.batch) * panels * blocks
-    first, last = b.share(constant(units, "i64"), Value("%tid", "i64"), Value("%threads", "i64"))
-    kind = TYPES[gemm.dtype]
-    sums = Sums(b, mr, nv, gemm.dtype)
-    with b.loop(first, last) as unit:
-        *index, block, panel = decode(b, unit, (*gemm.batch, blocks, panels))
-        a = b.element(Value("%p0", "ptr"), kind, offset_of(b, index, gemm.a[:-2]))
-        c = b.element(Value("%p2", "ptr"), kind, offset_of(b, index, gemm.c[:-2]))
-        c = b.element(c, kind, b.mul(b.mul(panel, width), gemm.c[-1]))
-        if packed:
-            extents = tuple(n if s else 1 for n, s in zip(gemm.batch, gemm.b, strict=False))
-            copy = constant(0, "i64")
-            for i, n in zip(index, extents, strict=True):
-                copy = b.add(b.mul(copy, n), i if n != 1 else constant(0, "i64"))
-            copy = b.add(b.mul(copy, panels), panel)
-            bb = b.element(Value("%p1", "ptr"), kind, b.mul(copy, gemm.k * width))
-        else:
-            bb = b.element(Value("%p1", "ptr"), kind, offset_of(b, index, gemm.b[:-2]))
-            bb = b.element(bb, kind, b.mul(b.mul(panel, width), gemm.b[-1]))
-        from_tile = b.mul(block, per_unit)
-        to_tile = minimum(b, b.add(from_tile, per_unit), tiles)
-        whole, rest = divmod(gemm.n, width)
-        for columns, condition in ((width, "slt"), (rest, "eq")):
-            if (columns == width and not whole) or not columns:
+    def part(
+        self,
+        a: Value,
+        bb: Value,
+        cs: list[Value],
+        across: tuple[Value, Value],
+        down: tuple[Value, Value],
+        part: Value | None,
+    ) -> None:
+        """One part of the depth of a block."""
+        b, g, kind = self.b, self.g, self.kind
+        start = constant(0, "i64") if part is None else b.mul(part, self.how.depth)
+        a = b.element(a, kind, b.mul(start, g.a[-1]))
+        whole, rest = divmod(g.n, self.width)
+        for columns, (low, high) in (
+            (self.width, (across[0], minimum(b, across[1], whole))),
+            (rest, (maximum(b, across[0], whole), across[1])),
+        ):
+            if not columns or (columns != rest and not whole):
                 continue
-            with b.when(b.compare(condition, panel, constant(whole, "i64"))):
-                tile_loop(b, gemm, sums, (a, bb, c), (from_tile, to_tile), columns, packed)
-    b.line("ret void")
-    return kernel_text("gemm", 3, b)
+            deep = -(-columns // self.lanes) * self.lanes if self.panels else g.b[-2]
+            with b.loop(low, high) as panel:
+                far = self.width * (g.k if self.panels else g.b[-1])
+                here = b.element(bb, kind, b.add(b.mul(panel, far), b.mul(start, deep)))
+                outs = self.outs()
+                places = [
+                    b.element(c, k, b.mul(panel, self.width * s[-1]))
+                    for c, (k, s) in zip(cs, outs, strict=True)
+                ]
+                done = 0
+                for rows, count in split(g.m, self.how.rows):
+                    # The larger tiles come first, each one row more than the others.
+                    low_tile = maximum(b, down[0], done)
+                    with b.loop(low_tile, minimum(b, down[1], done + count)) as tile:
+                        top = b.add(b.mul(tile, rows), done)
+                        a_tile = b.element(a, kind, b.mul(top, g.a[-2]))
+                        targets = [
+                            b.element(p, k, b.mul(top, s[-2]))
+                            for p, (k, s) in zip(places, outs, strict=True)
+                        ]
+                        self.tile(rows, columns, a_tile, (here, deep), targets, part)
+                    done += count
 
+    def outs(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Scalar type and strides of C and of the epilogue's operands."""
+        return [(self.kind, self.g.c), *((TYPES[d], s) for d, s in self.g.operands)]
 
-def tile_loop(
-    b: Code, gemm: Gemm, sums: Sums, places: Any, ends: Any, columns: int, packed: bool
-) -> None:
-    """All tiles of a unit. The last one begins earlier, so that it is whole: its first rows are
-    computed twice, to the same values."""
-    a, bb, c = places
-    mr, nv, lanes, kind = sums.rows, sums.vectors, sums.lanes, sums.kind
-    masks = masks_for(columns, nv, lanes)
-    while masks and masks[-1] is not None and "true" not in masks[-1].text:
-        masks.pop()  # vectors behind the last column
-    row_stride = nv * lanes if packed else gemm.b[-2]
-    whole, rest = divmod(gemm.m, mr)
-    parts = [(mr, ends)] if not rest else []
-    if rest:
-        inner = minimum(b, ends[1], whole)
-        parts = [(mr, (ends[0], inner))] if whole else []
-    for rows, (start, stop) in parts:
-        with b.loop(start, stop) as tile:
-            one_tile(b, gemm, sums, (a, bb, c), b.mul(tile, mr), rows, masks, row_stride, packed)
-    if rest:
-        with b.when(b.compare("sgt", ends[1], constant(whole, "i64"))):
-            shift = gemm.m - mr
-            if shift >= 0 and not gemm.accumulate and gemm.k <= DEEP:
-                at, rows = constant(shift, "i64"), mr
-            else:
-                at, rows = constant(whole * mr, "i64"), rest
-            one_tile(b, gemm, sums, (a, bb, c), at, rows, masks, row_stride, packed)
-    del kind
+    def tile(
+        self,
+        rows: int,
+        columns: int,
+        a: Value,
+        bb: tuple[Value, int],
+        places: list[Value],
+        part: Value | None,
+    ) -> None:
+        """One tile of C."""
+        b, g = self.b, self.g
+        masks = masks_for(columns, -(-columns // self.lanes), self.lanes)
+        sums = self.sums[rows, len(masks)]
+        offsets = [i * g.c[-2] for i in range(rows)]
+        if part is None and g.accumulate:
+            sums.load(places[0], offsets, masks, g.c[-1])
+        else:
+            sums.clear()
+        count: int | Value = g.k
+        if part is not None:
+            more = part if not g.accumulate else constant(1, "i64")
+            with b.when(b.compare("ne", more, constant(0, "i64"))):
+                sums.load(places[0], offsets, masks, g.c[-1])
+            left = b.sub(constant(g.k, "i64"), b.mul(part, self.how.depth))
+            count = minimum(b, left, self.how.depth)
+        read = [None] * len(masks) if self.panels else masks
+        loops = [Loop(count, g.a[-1], bb[1])]
+        sums.multiply(a, [i * g.a[-2] for i in range(rows)], bb[0], loops, read)
+        if part is None or not g.epilogue:
+            self.finish(sums, rows, masks, places)
+            return
+        end = constant(self.how.parts - 1, "i64")
+        with b.when(b.compare("eq", part, end)):
+            self.finish(sums, rows, masks, places)
+        with b.when(b.compare("ne", part, end)):
+            sums.write(places[0], offsets, masks, step=g.c[-1])
 
-
-def one_tile(
-    b: Code,
-    gemm: Gemm,
-    sums: Sums,
-    places: Any,
-    row: Value,
-    rows: int,
-    masks: Any,
-    row_stride: int,
-    packed: bool,
-) -> None:
-    """One tile of C, over the whole reduction."""
-    a, bb, c = places
-    kind = sums.kind
-    a = b.element(a, kind, b.mul(row, gemm.a[-2]))
-    c = b.element(c, kind, b.mul(row, gemm.c[-2]))
-    offsets = [i * gemm.a[-2] for i in range(rows)]
-    targets = [i * gemm.c[-2] for i in range(rows)]
-    read = [None] * len(masks) if packed else masks
-    for start in range(0, gemm.k, DEEP):
-        count = min(DEEP, gemm.k - start)
-        sums.clear()
-        sums.multiply(
-            b.element(a, kind, constant(start * gemm.a[-1], "i64")),
-            offsets,
-            b.element(bb, kind, constant(start * row_stride, "i64")),
-            [Loop(count, gemm.a[-1], row_stride)],
-            read,
-        )
-        sums.write(c, targets, masks, accumulate=gemm.accumulate or start > 0)
+    def finish(self, sums: Sums, rows: int, masks: list[Value | None], places: list[Value]) -> None:
+        """The epilogue, and the store."""
+        b, outs = self.b, self.outs()
+        for i in range(rows):
+            for j, mask in enumerate(masks):
+                at = [
+                    b.element(p, k, constant(i * s[-2] + j * self.lanes * s[-1], "i64"))
+                    for p, (k, s) in zip(places, outs, strict=True)
+                ]
+                others = [
+                    (place, dtype, s[-1])
+                    for place, (dtype, s) in zip(at[1:], self.g.operands, strict=True)
+                ]
+                x = epilogue.evaluate(b, self.g.epilogue, sums.get(i, j), others, mask)
+                write(b, x, at[0], self.g.c[-1], mask)
 
 
 def minimum(b: Code, x: Value, y: int) -> Value:
     limit = constant(y, "i64")
     return b.select(b.compare("slt", x, limit), x, limit)
+
+
+def maximum(b: Code, x: Value, y: int) -> Value:
+    limit = constant(y, "i64")
+    return x if y == 0 else b.select(b.compare("sgt", x, limit), x, limit)

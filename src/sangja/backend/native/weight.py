@@ -5,7 +5,8 @@ from __future__ import annotations
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.image import Builder, Conv, padded, zero_run
 from sangja.backend.native.llvm import Kernel, compile_kernel
-from sangja.backend.native.matmul import Plan, decode
+from sangja.backend.native.matmul import Plan
+from sangja.backend.native.packing import decode
 from sangja.backend.native.tile import Loop, Sums, lanes_of, masks_for, tile_shape
 
 SPLITS = 8  # parts of a batch whose weight gradients are summed up at the end

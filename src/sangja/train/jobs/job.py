@@ -33,6 +33,7 @@ class Settings:
     lr: float | None = None
     seed: int = 0
     data_sha256: str = ""
+    compile: bool = False
 
     def with_defaults(self, **defaults: Any) -> Settings:
         """The settings with what was left open decided."""

@@ -1,0 +1,54 @@
+"""What happens to the finished sums of a tile before they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sangja.backend.native import steps
+from sangja.backend.native.emit import TYPES, Code, Value, constant
+from sangja.backend.native.spec import Step
+from sangja.backend.native.tile import Mask, read, write
+
+OPERANDS = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+def check(epilogue: Sequence[Step]) -> None:
+    """Raise Unsupported if a step has no kernel."""
+    for step in epilogue:
+        if step.op in ("acc", "load", "store", "const"):
+            continue
+        inputs = tuple(epilogue[i].dtype for i in step.args)
+        if not steps.supported(step.op, inputs, step.dtype):
+            raise steps.Unsupported(step.op, step.dtype)
+
+
+def evaluate(
+    b: Code,
+    epilogue: Sequence[Step],
+    acc: Value,
+    places: Sequence[tuple[Value, str, int]],
+    mask: Mask,
+) -> Value:
+    """The value of the last step that is not a store. `places`: for each operand the address of the
+    vector's first number, dtype, and distance of its numbers."""
+    values: list[Value] = []
+    result = acc
+    for step in epilogue:
+        if step.op == "acc":
+            value = acc
+        elif step.op == "const":
+            value = constant(step.value, TYPES[step.dtype], acc.lanes)
+        elif step.op == "load":
+            place, dtype, distance = places[step.operand]
+            value = read(b, place, TYPES[dtype], acc.lanes, distance, mask)
+        elif step.op == "store":
+            place, _, distance = places[step.operand]
+            write(b, values[step.args[0]], place, distance, mask)
+            values.append(values[step.args[0]])
+            continue
+        else:
+            inputs = [epilogue[i].dtype for i in step.args]
+            value = steps.emit(b, step.op, [values[i] for i in step.args], inputs, step.dtype)
+        values.append(value)
+        result = value
+    return result
