@@ -286,7 +286,7 @@ from sangja.ops.legacy import (
     set_default_tensor_type,
     typename,
 )
-from sangja.ops.length import cdist, total_norm as norm
+from sangja.ops.length import cdist, dist, total_norm as norm
 from sangja.ops.linalg import (
     addbmm,
     addmm,
@@ -632,6 +632,7 @@ __all__ = [
     "diagonal_scatter",
     "diff",
     "digamma",
+    "dist",
     "div",
     "divide",
     "dot",

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from tests.table import Row, case, raises, t
 
 INTEGER = t(3, dtype="int64")
@@ -75,5 +77,12 @@ ROWS = [
             raises(RuntimeError, "non-negative p values", t(2, 3), t(2, 3), p=-1.0),
         ],
         tolerance=40,
+    ),
+    Row(
+        "dist",
+        [case(t(2, 3), t(3)), *(case(t(2, 3), t(2, 3), p) for p in (1, 3, math.inf, 0.5))],
+        reference=lambda x, y, p=2: np.linalg.norm((x - y).reshape(-1), p),
+        errors=[raises(RuntimeError, "broadcast", t(2), t(3))],
+        tolerance=8,
     ),
 ]

@@ -18,14 +18,17 @@ Array = np.ndarray[Any, Any]
 
 
 class BagArgmax(Primitive):
-    """z[b, d] = the row of x of bag b with the largest x[row, d]; 0 for an empty bag"""
+    """z[b, d] = the row of x of bag b with the largest x[row, d]; 0 for an empty bag. A nan is
+    larger than nothing, but nothing is larger than one that comes first."""
 
     def forward(xp, x, bag, *, bags):
         z = xp.zeros((bags, x.shape[1]), xp.int64)
         for b in range(bags):
             rows = xp.flatnonzero(bag == b)
             if rows.size:
-                z[b] = rows[x[rows].argmax(axis=0)]
+                values = x[rows]
+                best = xp.where(values != values, -xp.inf, values).argmax(axis=0)
+                z[b] = rows[xp.where(values[0] != values[0], 0, best)]
         return z
 
 
@@ -80,6 +83,7 @@ def embedding_bag(
         raise ArgumentError(f"embedding_bag: mode has to be one of sum, mean or max, got {mode!r}")
     index, table = as_tensor(input), as_tensor(weight, "weight")
     bag, bags = bags_of(index, offsets, include_last_offset)
+    factors: Any = None
     if per_sample_weights is not None:
         factors = as_tensor(per_sample_weights, "per_sample_weights")
         if mode != "sum":
@@ -95,11 +99,13 @@ def embedding_bag(
     rows = embedding(
         wrap(picked), table, None, max_norm, norm_type, scale_grad_by_freq and mode != "max"
     )
-    if per_sample_weights is not None:
-        rows = rows * reshape(factors, (-1, 1))[: len(bag)]
+    factors = None if factors is None else reshape(factors, (-1, 1))[: len(bag)]
     if padding_idx is not None:
         counted = picked != padding_idx % table.shape[0]
         rows, bag = rows[counted], bag[counted]
+        factors = None if factors is None else factors[counted]
+    if factors is not None:
+        rows = rows * factors
     if mode == "max":
         place = apply(BagArgmax, rows.detach(), bag, bags=bags)
         if not len(bag):

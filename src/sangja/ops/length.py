@@ -16,7 +16,7 @@ from sangja.engine.structure import Cast
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.comparison import isnan
 from sangja.ops.decompose import svdvals
-from sangja.ops.elementwise import absolute, sign, where
+from sangja.ops.elementwise import absolute, masked, sign, where, zeros
 from sangja.ops.exponential import pow as power
 from sangja.ops.extreme import share_evenly
 from sangja.ops.reduce import sum as sum_over, unreduce
@@ -46,7 +46,7 @@ class VectorNorm(Primitive):
 
     def dx(g, x, out, p, dims):
         if p == 0:
-            return x * 0
+            return zeros(x)
         z = unreduce(out, x.shape, dims)
         if abs(p) == math.inf:
             size = absolute(x)
@@ -56,7 +56,7 @@ class VectorNorm(Primitive):
         if p == 1:
             return g * sign(x)
         if p == 2:
-            return x * where(z == 0, 0, g / z)
+            return g * masked(z != 0, x / z)
         zero = x == 0 if p < 2 else z == 0
         slope = power(absolute(x) / where(z == 0, 1, z), p - 1)
         return sign(x) * where(zero, 0, slope) * g
@@ -192,6 +192,16 @@ def total_norm(
 
 
 # -- distances --------------------------------------------------------------------------------
+
+
+def dist(input: Any, other: Any, p: float = 2) -> Tensor:
+    """z = ‖x − y‖ₚ of all elements, after broadcasting.
+
+    >>> import sangja
+    >>> sangja.dist(sangja.tensor([1.0, 5.0]), sangja.tensor([4.0, 1.0]))
+    tensor(5.)
+    """
+    return vector_norm(as_tensor(input) - as_tensor(other, "other"), p)
 
 
 class EuclideanDistances(Primitive):

@@ -200,10 +200,11 @@ def multi_margin_loss(
     x, y = scores_and_labels("multi_margin_loss", input, target, several=False)
     check_labels("multi_margin_loss", y.array, x.shape[1], -100)
     right = reshape(apply(PickClass, x, y, ignore_index=-100), (-1, 1))
-    z = clamp_min(margin - right + x, 0)
+    z = margin - right + x
+    costs = (z > 0) & apply(OtherClasses, y, classes=x.shape[1])  # nan costs nothing
+    z = where(costs, z, 0.0)
     if p == 2:
         z = z * z
-    z = where(apply(OtherClasses, y, classes=x.shape[1]), z, 0.0)
     z = total(z, dim=1) / x.shape[1]
     if weight is not None:
         z = z * as_tensor(weight, "weight")[y]
@@ -250,9 +251,9 @@ def multilabel_margin_loss(
     listed = apply(ListedFirst, y)
     check_labels("multilabel_margin_loss", listed.array, x.shape[1], -1)
     named = apply(NamedClasses, listed, dtype=x.array.dtype)
-    pairs = clamp_min(1 - reshape(x, (*x.shape, 1)) + reshape(x, (x.shape[0], 1, -1)), 0)
+    pairs = 1 - reshape(x, (*x.shape, 1)) + reshape(x, (x.shape[0], 1, -1))
     times, free = reshape(named, (*x.shape, 1)), reshape(named == 0, (x.shape[0], 1, -1))
-    z = where((times != 0) & free, pairs * times, 0.0)
+    z = where((pairs > 0) & (times != 0) & free, pairs * times, 0.0)
     z = total(z, dim=(1, 2)) / x.shape[1]
     return reduced(z if as_tensor(input).ndim == 2 else z[0], how)
 

@@ -245,7 +245,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         scaled = rows * weights
         free = total - correction
         if aweights is not None and correction:
-            own = as_tensor(aweights).to(rows.dtype)
+            own = as_tensor(aweights)
             free = total - correction * sum_over(weights * own) / total
     z = matmul(rows, mt(scaled)) / (
         clamp(free, min=0) if isinstance(free, Tensor) else max(free, 0)
@@ -270,7 +270,6 @@ def observation_weights(rows: Tensor, fweights: Any, aweights: Any) -> tuple[Any
             raise DTypeError(f"cov(): expected {name} to have {kind} dtype but got {w.dtype}")
         if (w.array < 0).any():
             raise DTypeError(f"cov(): {name} cannot be negative")
-        w = w.to(rows.dtype)
         weights = w if weights is None else weights * w
     return weights, rows.shape[1] if weights is None else sum_over(weights)
 

@@ -206,6 +206,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "repeat_interleave": join.repeat_interleave,
     # length
     "norm": length.total_norm,
+    "dist": length.dist,
     # linalg
     "matmul": linalg.matmul,
     "mm": linalg.mm,

@@ -53,6 +53,11 @@ class Normalize(Primitive):
     """z = (x − μ) · r · w + b, where μ and r are the mean and the scale of x over `dims`"""
 
     def forward(xp, x, mean, r, w, b, *, dims):
+        scale = r if w is None else r * w
+        if mean is not None and scale.size < x.size:  # two passes over x, and not four
+            z = x * scale
+            z += -mean * scale if b is None else b - mean * scale
+            return z
         z = x * r if mean is None else xp.subtract(x, mean)
         if mean is not None:
             z *= r
@@ -68,10 +73,14 @@ class Normalize(Primitive):
         if needs[3]:
             dw = g * normal
         if needs[0]:
-            inner = g if w is None else g * w
+            inner, scale = g, r
+            if w is not None and w.ndim > len(dims) and all(w.shape[i] == 1 for i in dims):
+                scale = r * w  # one weight for a whole group: no pass of its own
+            elif w is not None:
+                inner = g * w
             if mean is not None:
                 inner = inner - average(inner, dims)
-            dx = (inner - normal * average(inner * normal, dims)) * r
+            dx = (inner - normal * average(inner * normal, dims)) * scale
         return dx, None, None, dw, g if needs[4] else None
 
 

@@ -90,6 +90,27 @@ class BinaryCrossEntropyWithLogits(Primitive):
         return -g * x
 
 
+class WeighedCrossEntropyWithLogits(Primitive):
+    """z = (1 − y) · x + (1 + (p − 1) · y) · (ln(1 + exp(−|x|)) + max(−x, 0)): as
+    `BinaryCrossEntropyWithLogits`, positive targets weighed by p; a primitive for its derivative"""
+
+    promotes = True
+
+    def forward(xp, x, y, p):
+        softplus = xp.log1p(xp.exp(-xp.abs(x))) + xp.maximum(-x, 0)
+        return (1 - y) * x + ((p - 1) * y + 1) * softplus
+
+    def dx(g, x, y, p):
+        yes = p * y
+        return g * ((yes + 1 - y) * sigmoid(x) - yes)
+
+    def dy(g, x, p):
+        return g * (logsigmoid(-x) - p * logsigmoid(x))
+
+    def dp(g, x, y):
+        return -g * y * logsigmoid(x)
+
+
 def binary_cross_entropy_with_logits(
     input: Any,
     target: Any,
@@ -114,7 +135,7 @@ def binary_cross_entropy_with_logits(
     if pos_weight is None:
         z = apply(BinaryCrossEntropyWithLogits, x, y)
     else:
-        z = (1 - y) * x - ((pos_weight - 1) * y + 1) * logsigmoid(x)
+        z = apply(WeighedCrossEntropyWithLogits, x, y, pos_weight)
     z = reduced(z if weight is None else z * weight, how)
     return named(z, "BinaryCrossEntropyWithLogitsBackward0", x, y)
 
@@ -200,7 +221,7 @@ def gaussian_nll_loss(
         raise ArgumentError(f"{reduction} is not valid; expected 'none', 'mean' or 'sum'")
     if (v.array < 0).any():
         raise ArgumentError("gaussian_nll_loss: var has negative entry/entries")
-    v = v + (clamp_min(v, eps) - v).detach()
+    v = where(v < eps, v + (eps - v).detach(), v)
     d = x - y
     z = 0.5 * (log(v) + d * d / v)
     return reduced(z + 0.5 * math.log(2 * math.pi) if full else z, reduction)

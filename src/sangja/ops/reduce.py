@@ -117,11 +117,25 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     )
 
 
+class Nansum(Primitive):
+    """z = Σ of the x that are not nan, over the dimensions `dims`; a primitive because a gradient
+    of ∞, the mean of none, gives nan and not 0 to the elements left out"""
+
+    def forward(xp, x, *, dims, keepdim, dtype):
+        return accurate_sum(xp, xp.where(x != x, x.dtype.type(0), x), dims, keepdim, dtype)
+
+    def dx(g, x, dims):
+        return spread(g, x.shape, dims) * (x == x)
+
+
 @numpy_names
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """z = Σ x over `dim`, nan counted as 0."""
     x = as_tensor(input)
-    return sum(where(isnan(x), 0, x), dim, keepdim, dtype=dtype)
+    if x.array.dtype.kind not in "fc":
+        return sum(x, dim, keepdim, dtype=dtype)
+    wanted = None if dtype is None else dtypes.to_numpy(dtype)
+    return apply(Nansum, x, dims=normalize_dims(dim, x.ndim), keepdim=keepdim, dtype=wanted)
 
 
 @numpy_names

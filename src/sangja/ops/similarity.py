@@ -12,7 +12,7 @@ from sangja.core.shapes import normalize_dim
 from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.comparison import clamp_min
-from sangja.ops.elementwise import absolute, sign, where
+from sangja.ops.elementwise import absolute, sign, where, zeros
 from sangja.ops.reduce import sum as total
 
 
@@ -28,7 +28,7 @@ class Length(Primitive):
         if p == 1:
             return sign(x) * g
         if p == 0:
-            return x * 0
+            return zeros(x)
         if p == math.inf:
             top = absolute(x) == out
             return sign(x) * where(top, g / total(top, dim=dim, keepdim=True), 0.0)
@@ -72,8 +72,13 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-08) -> Ten
     z = a * b  # broadcasts
     a, b = (x if x.shape == z.shape else x + np.zeros(z.shape, x.array.dtype) for x in (a, b))
     axis = normalize_dim(dim, z.ndim)
-    lengths = [clamp_min(length(x, 2, axis), eps) for x in (a, b)]
+    lengths = [at_least(length(x, 2, axis), eps) for x in (a, b)]
     return total((a / lengths[0]) * (b / lengths[1]), dim=axis)
+
+
+def at_least(x: Tensor, low: float) -> Tensor:
+    """z = max(x, low); the gradient passes unchanged, as PyTorch lets it."""
+    return where(x < low, x + (low - x).detach(), x)  # type: ignore[no-any-return]
 
 
 def pairwise_distance(

@@ -137,11 +137,21 @@ class Unique(Primitive):
         flat = x.reshape(-1) if dim is None else x
         if consecutive:
             return distinct_runs(xp, flat, dim or 0)
-        values, inverse, counts = xp.unique(
-            flat, return_inverse=True, return_counts=True, axis=dim, equal_nan=False
-        )
-        shape = x.shape if dim is None else (x.shape[dim],)
-        return values, inverse.reshape(shape), counts
+        if flat.ndim != 1:
+            order = order_of_slices(xp, flat, dim)
+            values, runs, counts = distinct_runs(xp, xp.take(flat, order, axis=dim), dim)
+            inverse = xp.empty_like(runs)
+            inverse[order] = runs
+            return values, inverse, counts
+        return xp.unique(flat, return_inverse=True, return_counts=True, equal_nan=False)
+
+
+def order_of_slices(xp: Any, x: Any, dim: int) -> Any:
+    """The positions along `dim` that put the slices in order, by their first element, then by the
+    next ones. (NumPy's `unique` compares bytes: 0 and −0 would differ.)"""
+    n = x.shape[dim]
+    rows = xp.moveaxis(x, dim, 0).reshape(n, x.size // max(n, 1))
+    return xp.lexsort(rows.T[::-1]) if rows.size else xp.arange(n)
 
 
 def distinct_runs(xp: Any, x: Any, dim: int) -> tuple[Any, ...]:
@@ -202,12 +212,29 @@ class SearchSorted(Primitive):
 
     def forward(xp, x, y, *, side, dtype):
         if x.ndim == 1:
-            return xp.searchsorted(x, y, side).astype(dtype)
+            return place(xp, x, y, side).astype(dtype)
         if not y.size:
             return xp.zeros(y.shape, dtype)
         rows = zip(x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1]), strict=True)
-        found = [xp.searchsorted(row, values, side) for row, values in rows]
+        found = [place(xp, row, values, side) for row, values in rows]
         return xp.array(found).reshape(y.shape).astype(dtype)
+
+
+def place(xp: Any, x: Any, y: Any, side: str) -> Any:
+    """The places of y in the row x: NumPy's, or, where x is not in order (a nan is in none), those
+    that halving finds from the whole row anew for each y, as PyTorch's does."""
+    if xp.all(x[1:] >= x[:-1]) and not (x.size and x[-1] != x[-1]):
+        found = xp.searchsorted(x, y, side)
+        return xp.where(y != y, x.size, found)
+    low, high = xp.zeros(y.shape, np.int64), xp.full(y.shape, x.size)
+    for _ in range(x.size.bit_length()):
+        middle = low + (high - low) // 2
+        value = x[xp.minimum(middle, x.size - 1)]
+        right = ~(value >= y) if side == "left" else ~(value > y)
+        searched = low < high
+        low = xp.where(searched & right, middle + 1, low)
+        high = xp.where(searched & ~right, middle, high)
+    return low
 
 
 def searchsorted(

@@ -371,7 +371,9 @@ def polygamma(n: int, x: Array) -> Array:
         cot = 1 / np.tan(math.pi * (x - np.rint(x)))
         slope = math.pi ** (n + 1) * cotangent_derivative(n)(cot)
         found = (-1) ** n * polygamma_positive(n, 1 - x) - slope
-        return np.where(np.floor(x) == x, np.inf if n % 2 else np.nan, found).astype(x.dtype)
+        found = np.where(np.isinf(x), np.nan, found)
+        pole = (np.floor(x) == x) & np.isfinite(x)
+        return np.where(pole, np.inf if n % 2 else np.nan, found).astype(x.dtype)
 
     def compute(x: Array) -> Array:
         return piecewise(
