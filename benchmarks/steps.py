@@ -116,7 +116,9 @@ def detached(loss: Any) -> Any:
     return loss.detach() if hasattr(loss, "detach") else loss
 
 
-def run_peer(peer: str, name: str, threads: int, seconds: float, cache: str) -> dict[str, Any] | None:
+def run_peer(
+    peer: str, name: str, threads: int, seconds: float, cache: str
+) -> dict[str, Any] | None:
     """One process; None where the peer is not installed or has no such workload."""
     count = str(threads)
     flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
@@ -152,7 +154,9 @@ def peak(threads: int) -> float:
     return 2 * 512**3 / best
 
 
-def compare(name: str, peers: list[str], threads: int, rounds: int, seconds: float) -> dict[str, Any]:
+def compare(
+    name: str, peers: list[str], threads: int, rounds: int, seconds: float
+) -> dict[str, Any]:
     """All peers of a workload, in turn."""
     found: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as cache:
@@ -232,7 +236,11 @@ def keep(results: dict[str, Any]) -> None:
             versions[name] = "missing"
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"steps-{time.strftime('%Y-%m-%d')}.json"
-    machine = {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version()}
+    machine = {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
     text = {"machine": machine, "versions": versions, "results": results}
     path.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
     print(f"kept in {path}")

@@ -49,7 +49,7 @@ def mlp(depth: int) -> Callable[[Any, Any], Any]:
 def lenet(p: Any, x: Any) -> Any:
     x = pool(jax.nn.relu(conv(x, p["c1.w"]) + p["c1.b"]))
     x = pool(jax.nn.relu(conv(x, p["c2.w"]) + p["c2.b"]))
-    x = jax.nn.relu(dense(p, "0", x.reshape(len(x), -1)))
+    x = jax.nn.relu(dense(p, "0", x.transpose(0, 3, 1, 2).reshape(len(x), -1)))
     return dense(p, "1", x)
 
 

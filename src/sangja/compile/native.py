@@ -79,6 +79,9 @@ class NativeProgram:
         self.parts = [self.part(task) for task in self.tasks]
         self.arena: Arena = plan(self.parts, self.scheduler, self.kept())
         self.settings = np.zeros(max(len(self.inputs), 1))
+        self.setting_views = [self.settings[i : i + 1] for i in range(len(self.inputs))]
+        self.spare: set[int] = set()  # results whose memory nobody else holds: used again
+        self.last: list[Any] = [None] * len(self.inputs)  # what the inputs were
         self.addresses: dict[int, int] = {}
         self.slots: dict[Any, int] = {}
         self.numbers: dict[int, int] = {}  # of buffers outside
@@ -325,17 +328,14 @@ class NativeProgram:
         ]
 
     def execute(self, given: list[Any]) -> Values:
-        for i, (node, buffer, value) in enumerate(
-            zip(self.inputs, self.input_buffers, given, strict=True)
-        ):
-            if node.payload.__class__ is Setting:
-                self.settings[i] = value
-                value = self.setting_view(i)
-            elif not value.flags.c_contiguous or value.dtype != node.dtype:
-                value = np.ascontiguousarray(value, node.dtype)
-            self.lend(buffer, value)
-        for buffer in self.own.values():
-            self.lend(buffer, np.empty(buffer.shape, buffer.dtype))
+        last = self.last
+        for i, value in enumerate(given):
+            if value is not last[i]:
+                last[i] = value
+                self.give(i, value)
+        for number, buffer in self.own.items():
+            if number not in self.spare or id(buffer) not in self.held:
+                self.lend(buffer, np.empty(buffer.shape, buffer.dtype))
         threads = get_num_threads()
         for segment in self.segments:
             if segment.__class__ is Program:
@@ -351,12 +351,16 @@ class NativeProgram:
                 values[node.number] = self.array(self.scheduler.places[node.number]).copy()
         return values
 
-    def setting_view(self, i: int) -> Any:
-        """The array of one setting, always the same object."""
-        key = ("setting", i)
-        if key not in self.held:  # type: ignore[comparison-overlap]
-            self.held[key] = self.settings[i : i + 1]  # type: ignore[index]
-        return self.held[key]  # type: ignore[index]
+    def give(self, i: int, value: Any) -> None:
+        """A new value of input number `i`."""
+        node, buffer = self.inputs[i], self.input_buffers[i]
+        if node.payload.__class__ is Setting:
+            self.settings[i] = value
+            value = self.setting_views[i]
+        elif not value.flags.c_contiguous or value.dtype != node.dtype:
+            value = np.ascontiguousarray(value, node.dtype)
+            self.last[i] = None  # a copy: taken anew at each call
+        self.lend(buffer, value)
 
 
 def steady(buffer: Buffer) -> bool:
