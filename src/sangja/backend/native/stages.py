@@ -31,6 +31,7 @@ class Stages:
         self.lanes = self.choose_lanes()
         self.element: list[bool] = []
         self.stage: list[int] = []
+        self.cost: list[int] = []
         for step in nest.steps:
             self.analyse(step)
         self.stages = 1 + max(
@@ -76,6 +77,10 @@ class Stages:
             stage += 1
         self.element.append(level)
         self.stage.append(stage)
+        cost = 1
+        if level and args:  # how many operations it takes to compute it again
+            cost = (100 if step.op in COSTLY else 1) + sum(self.cost[a] for a in args)
+        self.cost.append(min(cost, 1000))
 
     @staticmethod
     def is_sink(step: Step) -> bool:
@@ -94,14 +99,6 @@ class Stages:
                     found[step.args[0]] = step.operand
         return found
 
-    def cost(self, i: int) -> int:
-        """How many operations it takes to compute an element step again."""
-        step = self.steps[i]
-        if not self.element[i] or not step.args:
-            return 1
-        own = 100 if step.op in COSTLY else 1
-        return own + sum(self.cost(a) for a in step.args)
-
     def plan_scratch(self) -> None:
         """Find what is kept in a scratch row between two loops: costly values that an earlier loop
         computes anyway."""
@@ -118,7 +115,7 @@ class Stages:
                 step = self.steps[i]
                 kind = TYPES[step.dtype]
                 size = total * SIZES[kind]
-                costly = step.args and step.op != "gather" and self.cost(i) > CHEAP
+                costly = step.args and step.op != "gather" and self.cost[i] > CHEAP
                 if costly and self.first.get(i, s) < s and size <= room:
                     room -= size
                     memory = "i8" if kind == "i1" else kind
