@@ -297,3 +297,83 @@ def test_arguments_may_be_named(named, placed):
         results.append(call(sangja, sangja.arange(6.0).view(2, 3)))
     assert results[0].shape == results[1].shape
     assert results[0].tolist() == results[1].tolist()
+
+
+def test_the_choice_of_a_kernel_for_attention_changes_nothing():
+    attention = nn.attention
+    q = sangja.randn(1, 2, 3, 4)
+    plain = nn.functional.scaled_dot_product_attention(q, q, q)
+    with attention.sdpa_kernel([attention.SDPBackend.MATH]):
+        assert nn.functional.scaled_dot_product_attention(q, q, q).tolist() == plain.tolist()
+    with (
+        pytest.raises(TypeError, match="expected one or several of SDPBackend, got 'math'"),
+        attention.sdpa_kernel("math"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("sin", ()), ("relu", ()), ("clamp", (0, 1)), ("celu", (2.0,)), ("threshold", (0.5, 3.0))],
+)
+def test_in_place_forms_are_functions_too(name, arguments):
+    x = sangja.tensor([-1.0, 0.25, 2.0])
+    expected = getattr(sangja, name)(x, *arguments)
+    assert getattr(sangja, name + "_")(x, *arguments) is x
+    assert x.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("name", ["relu", "elu", "leaky_relu", "hardtanh", "selu"])
+def test_in_place_activations(name):
+    x = sangja.tensor([-2.0, 0.25, 2.0])
+    expected = getattr(nn.functional, name)(x)
+    assert getattr(nn.functional, name + "_")(x) is x
+    assert x.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_gumbel_draw_as_in_pytorch(hard):
+    torch = pytest.importorskip("torch")
+    drawn = []
+    for t in (sangja, torch):
+        t.manual_seed(0)
+        x = t.linspace(-1, 1, 12).view(3, 4).requires_grad_()
+        z = t.nn.functional.gumbel_softmax(x, tau=0.5, hard=hard)
+        (z * t.arange(4.0)).sum().backward()
+        drawn.append((z.tolist(), x.grad.tolist()))
+    np.testing.assert_allclose(drawn[0][0], drawn[1][0], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(drawn[0][1], drawn[1][1], rtol=1e-4, atol=1e-6)
+
+
+def through(t, kept):
+    """A network with dropout, its inner values kept or computed again."""
+    checkpoint = importlib.import_module(f"{t.__name__}.utils.checkpoint")
+    t.manual_seed(0)
+    part = t.nn.Sequential(t.nn.Linear(3, 8), t.nn.Tanh(), t.nn.Dropout(0.5), t.nn.Linear(8, 2))
+    x = t.ones(4, 3, requires_grad=True)
+    z = part(x) if kept else checkpoint.checkpoint(part, x, use_reentrant=False)
+    after = t.rand(2).tolist()
+    z.square().sum().backward()
+    return [z.tolist(), x.grad.tolist(), *(p.grad.tolist() for p in part.parameters()), after]
+
+
+def test_values_computed_again_give_the_same_gradients():
+    assert through(sangja, True) == through(sangja, False)
+    torch = pytest.importorskip("torch")
+    for ours, theirs in zip(through(sangja, False), through(torch, False), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_a_network_in_checkpointed_segments():
+    checkpoint = sangja.utils.checkpoint
+    layers = nn.Sequential(*(nn.Linear(3, 3) for _ in range(5)))
+    x = sangja.ones(2, 3)  # without a gradient of its own
+    checkpoint.checkpoint_sequential(layers, 2, x, use_reentrant=False).sum().backward()
+    grads = [p.grad.tolist() for p in layers.parameters()]
+    layers.zero_grad()
+    layers(x).sum().backward()
+    assert grads == [p.grad.tolist() for p in layers.parameters()]
+    with sangja.no_grad():
+        assert not checkpoint.checkpoint(layers, x).requires_grad
+    with pytest.raises(ValueError, match=r"5 functions cannot be divided into 6 segments"):
+        checkpoint.checkpoint_sequential(layers, 6, x)

@@ -278,6 +278,8 @@ def public_operations():
             if home == "sangja.ops.random":  # no two calls are equal: tests/ops/test_random.py
                 continue
             if home.startswith("sangja.ops") and inspect.isfunction(value) and name[0] != "_":
+                if name[-1] == "_":  # the in-place form, which the row of the function draws
+                    continue
                 yield prefix + name, value
 
 

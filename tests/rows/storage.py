@@ -21,6 +21,10 @@ ROWS = [
     Row("is_same_size", [case(t(3), t(3)), case(t(3), t(1, 3))]),
     Row("is_signed", [case(t(3)), case(t(3, dtype="uint8")), case(t(3, dtype="int8"))]),
     Row("empty_strided", []),
+    Row("from_dlpack", []),
+    Row("frombuffer", []),
+    Row("to_dlpack", []),
+    Row("range", [], errors=[raises(RuntimeError, "inconsistent with step sign", 0, 1, -1)]),
     Row("typename", []),
     Row(
         "set_default_tensor_type",

@@ -2,7 +2,9 @@
 
     SangjaError
     ├── ShapeError            RuntimeError         shapes that do not fit each other
+    │   └── RaggedError       … and ValueError     nested lists whose lengths differ
     ├── DTypeError            RuntimeError         a dtype that the operation cannot take
+    │   └── OverflowingError  … and ValueError     a number that the dtype cannot hold
     ├── DivisionError         RuntimeError         an integer divided by 0
     ├── DeviceError           RuntimeError         a device that does not exist or is not there
     ├── ArgumentError         ValueError           an argument out of its range
@@ -17,6 +19,7 @@
     ├── RecordingError        RuntimeError         a step that cannot be compiled as it is written
     ├── StateError            RuntimeError         a state_dict that does not fit its module
     ├── MissingAttributeError AttributeError       a module without this attribute, or not yet ready
+    ├── UnsupportedError      NotImplementedError  what PyTorch does and sangja does not do
     ├── ForwardMissingError   NotImplementedError  a module without `forward` was called
     ├── DuplicateNameError    KeyError             a name that a module cannot give to a member
     ├── MissingSettingError   KeyError             an optimizer's group lacks a setting
@@ -45,8 +48,16 @@ class ShapeError(SangjaError, RuntimeError):
     """Shapes that do not fit each other."""
 
 
+class RaggedError(ShapeError, ValueError):
+    """Nested lists whose lengths differ."""
+
+
 class DTypeError(SangjaError, RuntimeError):
     """A dtype that the operation cannot take."""
+
+
+class OverflowingError(DTypeError, ValueError):
+    """A number that the dtype cannot hold."""
 
 
 class DivisionError(SangjaError, RuntimeError, ZeroDivisionError):
@@ -103,6 +114,10 @@ class StateError(SangjaError, RuntimeError):
 
 class MissingAttributeError(SangjaError, AttributeError):
     """A module has no attribute, parameter, buffer or child of this name, or cannot yet."""
+
+
+class UnsupportedError(SangjaError, NotImplementedError):
+    """Something of PyTorch's that sangja does not do, on purpose."""
 
 
 class ForwardMissingError(SangjaError, NotImplementedError):

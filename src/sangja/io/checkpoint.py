@@ -68,7 +68,8 @@ def load(
 
     Every byte is checked against its checksum (`read_tensor_file` tells whether the file has
     any). No file can make this run code, whatever ``weights_only`` says: it is taken so that
-    PyTorch's calls work. ``map_location`` may be None or the CPU.
+    PyTorch's calls work. ``map_location`` may be None, the CPU, a dict of devices to the CPU, or a
+    function, which is not asked: everything is loaded to the CPU.
 
     Raises
     ------
@@ -81,7 +82,8 @@ def load(
     CheckpointError
         if the system refuses to read it, or it was written by a newer version of sangja.
     """
-    if map_location is not None and str(map_location) != "cpu":
+    targets = map_location.values() if isinstance(map_location, dict) else [map_location or "cpu"]
+    if not callable(map_location) and any(str(target) != "cpu" for target in targets):
         raise ArgumentError(
             f"load: map_location={quote(map_location)}; a checkpoint loads to the CPU. "
             "Leave map_location out and move what was loaded."

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
 from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import ArgumentError, ShapeError
+from sangja.core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from sangja.engine import Tensor, wrap
 from sangja.nn import functional as F, init
 from sangja.nn.linear import Linear
 from sangja.nn.module import Module
 from sangja.nn.parameter import Parameter, empty
 from sangja.ops.join import cat
+
+
+class SDPBackend(Enum):
+    """Kernels of PyTorch for attention. Here there is one, whichever is asked for."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+
+
+@contextmanager
+def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
+    """Inside `with`, PyTorch chooses among the kernels `backends`; results do not depend on it."""
+    for backend in backends if isinstance(backends, (list, tuple)) else [backends]:
+        if not isinstance(backend, SDPBackend):
+            raise ArgumentTypeError(
+                f"sdpa_kernel: expected one or several of SDPBackend, got {backend!r}"
+            )
+    yield
 
 
 class NonDynamicallyQuantizableLinear(Linear):

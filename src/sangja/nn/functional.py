@@ -57,6 +57,7 @@ from sangja.ops.dropout import (
 from sangja.ops.embedding import embedding, one_hot
 from sangja.ops.fractional import fractional_max_pool2d, fractional_max_pool3d
 from sangja.ops.grid import affine_grid, grid_sample
+from sangja.ops.in_place import celu_, elu_, hardtanh_, leaky_relu_, relu_, selu_, threshold_
 from sangja.ops.layers import bilinear, linear
 from sangja.ops.loss import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from sangja.ops.margin import (
@@ -89,6 +90,7 @@ from sangja.ops.probability import (
     kl_div,
     poisson_nll_loss,
 )
+from sangja.ops.random import gumbel_softmax
 from sangja.ops.resample import interpolate
 from sangja.ops.similarity import cosine_similarity, normalize, pairwise_distance
 from sangja.ops.softmax import log_softmax, softmax, softmin
@@ -112,6 +114,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "celu_",
     "channel_shuffle",
     "conv1d",
     "conv2d",
@@ -128,6 +131,7 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "elu",
+    "elu_",
     "embedding",
     "embedding_bag",
     "feature_alpha_dropout",
@@ -139,10 +143,12 @@ __all__ = [
     "glu",
     "grid_sample",
     "group_norm",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
@@ -151,6 +157,7 @@ __all__ = [
     "l1_loss",
     "layer_norm",
     "leaky_relu",
+    "leaky_relu_",
     "linear",
     "local_response_norm",
     "log_softmax",
@@ -182,10 +189,12 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "relu_",
     "rms_norm",
     "rrelu",
     "scaled_dot_product_attention",
     "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
@@ -198,6 +207,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",

@@ -235,7 +235,7 @@ class Module(Stateful):
 
     def to(self: M, *args: Any, **kwargs: Any) -> M:
         """`to(dtype)`, `to(device)`, `to(device, dtype)` or `to(tensor)`: convert all floating
-        parameters and buffers to the dtype."""
+        parameters and buffers to the dtype; `to(memory_format=…)`: lay those of images out anew."""
         dtype = kwargs.get("dtype")
         for value in args:
             if isinstance(value, Tensor):
@@ -245,6 +245,9 @@ class Module(Stateful):
             elif value is not None and not isinstance(value, bool):
                 check_device(value)
         check_device(kwargs.get("device"))
+        memory_format = kwargs.get("memory_format")
+        if memory_format is not None:
+            self._apply(lambda x: x.to(memory_format=memory_format) if x.ndim in (4, 5) else x)
         if dtype is None:
             return self
         if dtypes.to_numpy(dtype).kind not in "fcV":

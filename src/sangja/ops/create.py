@@ -9,7 +9,14 @@ import numpy as np
 
 from sangja.core import dtypes
 from sangja.core.device import check_device, memory_order, preserve_format
-from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from sangja.core.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DTypeError,
+    OverflowingError,
+    RaggedError,
+    ShapeError,
+)
 from sangja.core.settings import settings
 from sangja.core.shapes import check_sizes, shape_from
 from sangja.engine import Tensor, wrap
@@ -42,20 +49,70 @@ def array_from(data: Any, dtype: Any) -> Array:
     try:
         array = np.array(unwrap(data))
     except ValueError as error:
-        raise ShapeError(f"tensor: the nested lists have different lengths ({error})") from None
-    if array.dtype.kind == "O" or array.dtype.kind not in "biufc":
+        raise RaggedError(ragged(data, ()) or f"tensor: {error}") from None
+    except OverflowError:
+        array = np.array(data, object)
+    if array.dtype == object and array.size:
+        refuse_objects(array)
+    if array.dtype.kind not in "biufc":
         raise ArgumentTypeError(
             f"new(): invalid data type: cannot make a tensor from {type(data).__name__} "
             f"{str(data)[:60]!r}; expected numbers, nested lists of numbers, arrays or tensors"
         )
+    if wanted is None and array.dtype == np.uint64:  # Python ints beyond int64
+        check_fits(array, np.dtype(np.int64))
     if wanted is None:
         wanted = {"f": settings.default_dtype, "c": dtypes.scalar_dtype(1j)}.get(
             array.dtype.kind, array.dtype
         )
         if not array.size:
             wanted = settings.default_dtype
+    found = np.dtype(wanted)
+    check_fits(array, found)
     with np.errstate(all="ignore"):
-        return array.astype(wanted)
+        return array.astype(found)
+
+
+def ragged(data: Any, where: tuple[int, ...]) -> str:
+    """Where nested lists first have another length than their neighbours, in PyTorch's words."""
+    if not isinstance(data, (list, tuple)) or not data:
+        return ""
+    counts = [len(d) if isinstance(d, (list, tuple)) else -1 for d in data]
+    if len(set(counts)) > 1:
+        i = next(i for i, n in enumerate(counts) if n != counts[0])
+        place = "".join(f"[{k}]" for k in (*where, i))
+        wanted = f"sequence of length {counts[0]}" if counts[0] >= 0 else "a number"
+        found = f"got {counts[i]}" if counts[i] >= 0 else "got a number"
+        return (
+            f"tensor: expected {wanted} at dim {len(where) + 1} ({found}): the nested lists have "
+            f"different lengths, first at data{place}"
+        )
+    return next((text for i, d in enumerate(data) if (text := ragged(d, (*where, i)))), "")
+
+
+def refuse_objects(array: Array) -> None:
+    """Refuse what NumPy can only keep as Python objects: None, numbers out of range, …"""
+    for value in array.ravel():
+        if not isinstance(value, numbers.Number) and not isinstance(value, (str, bytes)):
+            raise DTypeError(
+                f"Could not infer dtype of {type(value).__name__}: tensor() takes numbers, nested "
+                "lists of numbers, arrays and tensors"
+            )
+        if isinstance(value, int):
+            check_fits(np.array(value, object), np.dtype(np.int64))
+
+
+def check_fits(array: Array, wanted: np.dtype[Any]) -> None:
+    """Refuse Python ints that the dtype cannot hold (negative ones wrap around in unsigned)."""
+    if array.dtype.kind not in "iuO" or wanted.kind not in "iu" or not array.size:
+        return
+    low, high, limits = array.min(), array.max(), np.iinfo(wanted)
+    if high > limits.max or low < min(limits.min, -int(limits.max)):
+        value = int(high if high > limits.max else low)
+        raise OverflowingError(
+            f"value cannot be converted to type {wanted.name} without overflow: {value} is not in "
+            f"[{limits.min}, {limits.max}]"
+        )
 
 
 def unwrap(data: Any) -> Any:
@@ -128,7 +185,17 @@ def from_numpy(array: Array) -> Tensor:
     """A tensor over the same memory as `array`: a write to one is seen in the other."""
     if not isinstance(array, np.ndarray):
         raise ArgumentTypeError(f"expected np.ndarray (got {type(array).__name__})")
-    dtypes.of(array.dtype)
+    try:
+        dtypes.of(array.dtype)
+    except DTypeError as error:
+        raise ArgumentTypeError(
+            f"can't convert np.ndarray of type {array.dtype}: {error}"
+        ) from None
+    if any(step < 0 for step in array.strides):
+        raise ArgumentError(
+            f"At least one stride in the given numpy array is negative ({array.strides}), and "
+            "tensors with negative strides are not supported. Make a copy with array.copy()"
+        )
     z = wrap(array)
     version_of(z).borrowed = True
     return z
@@ -371,6 +438,33 @@ def arange(
     if found == np.float32:
         return finish(counted_float32(start, step, count), requires_grad)
     return finish((start + step * np.arange(count)).astype(found), requires_grad)
+
+
+def range(
+    start: Any = 0,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, … up to and including `end`, floating: PyTorch's old `arange`.
+
+    Raises `ShapeError` for a range without numbers.
+    """
+    check_device(device)
+    first, last, by = (number_of(v) for v in (start, end, step))
+    if last is None:
+        raise ArgumentTypeError("range(): missing its end; range(start, end)")
+    if not by:
+        raise DTypeError("step must be nonzero")
+    if (last - first) * by < 0:
+        raise ShapeError("upper bound and lower bound inconsistent with step sign")
+    found = to_dtype(dtype)
+    count = int((last - first) / by) + 1
+    return finish((first + by * np.arange(count)).astype(found), requires_grad)
 
 
 def counted_float32(start: float, step: float, count: int) -> Array:

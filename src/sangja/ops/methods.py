@@ -25,6 +25,7 @@ from sangja.ops import (
     exponential,
     extreme,
     index,
+    interchange,
     join,
     legacy,
     length,
@@ -199,6 +200,11 @@ METHODS: dict[str, Callable[..., Any]] = {
     # index
     "__getitem__": index.getitem,
     "__setitem__": index.setitem,
+    # interchange
+    "__array_ufunc__": interchange.__array_ufunc__,
+    "__array_function__": interchange.__array_function__,
+    "__dlpack__": interchange.__dlpack__,
+    "__dlpack_device__": interchange.__dlpack_device__,
     # join
     "kron": join.kron,
     "repeat": join.repeat,

@@ -381,3 +381,21 @@ def log_normal_(
     """Fill with exp of normal numbers."""
     stream, kind = source(generator), input.array.dtype
     return refill(input, "log_normal_", lambda shape: stream.log_normal(shape, mean, std, kind))
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """z = softmax((x + n) / τ) with Gumbel noise n: a differentiable draw of a class; with `hard` a
+    1 at the class drawn and 0 elsewhere, whose gradient is that of the soft draw.
+
+    Sources: Jang et al., 2016, https://arxiv.org/abs/1611.01144; Maddison et al., 2016,
+    https://arxiv.org/abs/1611.00712.
+    """
+    noise = exponential_(wrap(np.zeros(logits.array.shape, logits.array.dtype)))
+    soft = ((logits - noise.log()) / tau).softmax(dim)
+    if not hard:
+        return soft
+    chosen = soft.detach().argmax(dim, keepdim=True)
+    one = wrap(np.zeros(soft.array.shape, soft.array.dtype)).scatter(dim, chosen, 1.0)
+    return one - soft.detach() + soft

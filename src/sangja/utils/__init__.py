@@ -1,5 +1,6 @@
-"""`sangja.utils`: where PyTorch keeps its data loading."""
+"""`sangja.utils`: where PyTorch keeps its data loading, the sharing of memory, and the saving of
+it."""
 
-from sangja.utils import data
+from sangja.utils import checkpoint, data, dlpack
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data", "dlpack"]

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from sangja.backend.native import steps
 from sangja.backend.native.emit import TYPES, Code, Value, constant
 from sangja.backend.native.spec import Step
-from sangja.backend.native.tile import Mask, read, write
-
-OPERANDS = tuple[tuple[str, tuple[int, ...]], ...]
+from sangja.backend.native.tile import Mask, Sums, read, write
 
 
 def check(epilogue: Sequence[Step]) -> None:
@@ -52,3 +50,38 @@ def evaluate(
         values.append(value)
         result = value
     return result
+
+
+def finish(
+    b: Code,
+    sums: Sums,
+    epilogue: Sequence[Step],
+    places: Sequence[Value],
+    outs: Sequence[tuple[str, tuple[int, ...]]],
+    operands: Sequence[tuple[str, tuple[int, ...]]],
+    masks: Sequence[Mask],
+) -> None:
+    """The epilogue on all sums of a tile, and the store. `outs`: scalar type and strides, the last
+    two those of the tile's rows and columns, of the result and the operands, which are at
+    `places`."""
+    for i in range(sums.rows):
+        for j, mask in enumerate(masks):
+            at = [
+                b.element(p, kind, constant(i * s[-2] + j * sums.lanes * s[-1], "i64"))
+                for p, (kind, s) in zip(places, outs, strict=True)
+            ]
+            put(b, sums.get(i, j), epilogue, at, outs, operands, mask)
+
+
+def put(
+    b: Code,
+    acc: Value,
+    epilogue: Sequence[Step],
+    places: Sequence[Value],
+    outs: Sequence[tuple[str, tuple[int, ...]]],
+    operands: Sequence[tuple[str, tuple[int, ...]]],
+    mask: Mask,
+) -> None:
+    """The epilogue on one vector of sums, and the store."""
+    others = [(place, dtype, s[-1]) for place, (dtype, s) in zip(places[1:], operands, strict=True)]
+    write(b, evaluate(b, epilogue, acc, others, mask), places[0], outs[0][1][-1], mask)

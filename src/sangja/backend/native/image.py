@@ -8,6 +8,7 @@ from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import Kernel, compile_kernel
 from sangja.backend.native.matmul import Plan
 from sangja.backend.native.packing import decode
+from sangja.backend.native.spec import Step
 from sangja.backend.native.tile import lanes_of, masks_for
 
 Pair = tuple[int, int]
@@ -16,7 +17,8 @@ Pair = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Conv:
     """`kind`: conv, conv_image or conv_weight; the shapes (B, C, H, W) of the image, (B, K, HO, WO)
-    of the result, (K, C/groups, R, S) of the weight."""
+    of the result, (K, C/groups, R, S) of the weight. Epilogue and operands as those of `Gemm`, the
+    strides of operands along (image, row, pixel, channel) of what is computed."""
 
     kind: str
     image: tuple[int, ...]
@@ -27,6 +29,9 @@ class Conv:
     dilation: tuple[int, ...]
     groups: int
     dtype: str = "f4"
+    accumulate: bool = False
+    epilogue: tuple[Step, ...] = ()
+    operands: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 class Builder:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from sangja.backend.native import epilogue
+from sangja.backend.native.dots import Dots
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import Kernel, compile_kernel
 from sangja.backend.native.packing import (
@@ -30,18 +31,22 @@ from sangja.backend.native.spec import Step
 from sangja.backend.native.tile import (
     Loop,
     Sums,
+    cut,
     lanes_of,
     masks_for,
+    maximum,
+    minimum,
     size_of,
     split,
     tile_shape,
-    write,
 )
 
 L1 = 32 << 10  # bytes that surely fit into the first cache
 PANEL = 40 << 10  # a panel's bytes that still leave it room
 BLOCK = 256 << 10  # bytes of A that stay in the second cache
 DEEP = 512  # steps of the reduction between which the sums stay in registers
+FLAT = 4  # rows of C up to which no number of B is used again
+FETCH = 256  # steps of the reduction within which memory answers
 SMALL = 200_000  # operations below which other threads are not worth their call
 UNITS = 8  # pieces of work a larger product is cut into at least
 
@@ -128,9 +133,11 @@ class Layout:
 def layout(g: Gemm) -> Layout:
     """A panel of B stays in the first cache, a block of A in the second."""
     size, lanes = size_of(g.dtype), lanes_of(g.dtype)
-    parts = -(-g.k // DEEP) if g.k > DEEP + DEEP // 2 else 1
+    parts = -(-g.k // DEEP) if g.k > DEEP + DEEP // 2 and g.m > FLAT else 1
     depth = -(-g.k // parts)
-    rows, vectors = tile_shape(g.m, g.n, g.dtype, PANEL // (max(1, depth) * lanes * size))
+    widest = 8 if g.m <= FLAT else PANEL // (max(1, depth) * lanes * size)
+    most = 8 if lies_badly(g, 8) and -(-g.n // lanes) < 4 else g.m
+    rows, vectors = tile_shape(min(g.m, most), g.n, g.dtype, widest)
     tiles = sum(count for _, count in split(g.m, rows))
     panels = -(-g.n // (vectors * lanes))
     work, batch = 2 * g.m * g.n * g.k, math.prod(g.batch)
@@ -168,6 +175,8 @@ def plan(gemm: Gemm) -> Plan:
     made = Plan()
     if not (math.prod(g.batch) and g.m and g.n):
         return made
+    if g.n == 1 and g.a[-1] == 1 and g.k >= lanes_of(g.dtype):
+        return matrix_vector(g, a, b)
     how, size = layout(g), size_of(g.dtype)
     flops = 2 * math.prod(g.batch) * g.m * g.n * g.k
     serial = flops < SMALL
@@ -199,6 +208,18 @@ def plan(gemm: Gemm) -> Plan:
     return made
 
 
+def matrix_vector(g: Gemm, a: str, b: str) -> Plan:
+    """A product with one column."""
+    operands = [(dtype, s[:-1]) for dtype, s in g.operands]
+    dots = Dots(
+        g.batch, g.m, g.k, g.a, g.b[:-1], g.c[:-1], g.dtype, g.accumulate, g.epilogue, operands
+    )
+    kernel = compile_kernel("dots", dots.text())
+    kernel.flops = 2 * math.prod(g.batch) * g.m * g.k
+    extra = tuple(f"e{i}" for i in range(len(operands)))
+    return Plan([(kernel, (a, b, "c", *extra), kernel.flops < SMALL)])
+
+
 def room(size: int) -> int:
     """Bytes as whole cache lines."""
     return -(-size // 64) * 64
@@ -216,7 +237,9 @@ def dense(batch: tuple[int, ...], copied: tuple[int, ...], elements: int) -> tup
 def wants_turning(g: Gemm) -> bool:
     """Whether C should be computed as Bᵀ Aᵀ: where that alone lets vectors run along memory."""
     if g.n == 1:
-        return g.m > 1 and g.a[-2] == 1
+        return g.m > 1 and g.a[-2] == 1 and g.a[-1] != 1
+    if g.m == 1 and g.b[-2] == 1:
+        return True
     return g.c[-1] != 1 and g.c[-2] == 1
 
 
@@ -264,24 +287,13 @@ class Multiply:
         b.line("ret void")
         return kernel_text("gemm", len(operands), b)
 
-    def cut(self, number: Value, count: int, pieces: int) -> tuple[Value, Value]:
-        """The part of `count` that is the `number`th of `pieces`."""
-        b = self.b
-        if pieces == 1:
-            return constant(0, "i64"), constant(count, "i64")
-        ends = [
-            b.op(f"udiv i64 {b.mul(i, count).text}, {pieces}", "i64")
-            for i in (number, b.add(number, 1))
-        ]
-        return ends[0], ends[1]
-
     def block(self, a: Value, bb: Value, cs: list[Value], number: Value) -> None:
         """One unit: for each part of the depth, for each panel, its tiles from top to bottom."""
         b, g, how = self.b, self.g, self.how
         column, row = decode(b, number, (how.panel_blocks, how.row_blocks))
         tiles = sum(n for _, n in split(g.m, how.rows))
-        across = self.cut(column, -(-g.n // self.width), how.panel_blocks)
-        down = self.cut(row, tiles, how.row_blocks)
+        across = cut(b, column, -(-g.n // self.width), how.panel_blocks)
+        down = cut(b, row, tiles, how.row_blocks)
         if how.parts == 1:
             self.part(a, bb, cs, across, down, None)
             return
@@ -353,6 +365,8 @@ class Multiply:
             sums.load(places[0], offsets, masks, g.c[-1])
         else:
             sums.clear()
+        if g.k >= FETCH and g.c[-1] == 1:
+            sums.fetch(places[0], offsets, len(masks))
         count: int | Value = g.k
         if part is not None:
             more = part if not g.accumulate else constant(1, "i64")
@@ -364,36 +378,10 @@ class Multiply:
         loops = [Loop(count, g.a[-1], bb[1])]
         sums.multiply(a, [i * g.a[-2] for i in range(rows)], bb[0], loops, read)
         if part is None or not g.epilogue:
-            self.finish(sums, rows, masks, places)
+            epilogue.finish(b, sums, g.epilogue, places, self.outs(), g.operands, masks)
             return
         end = constant(self.how.parts - 1, "i64")
         with b.when(b.compare("eq", part, end)):
-            self.finish(sums, rows, masks, places)
+            epilogue.finish(b, sums, g.epilogue, places, self.outs(), g.operands, masks)
         with b.when(b.compare("ne", part, end)):
             sums.write(places[0], offsets, masks, step=g.c[-1])
-
-    def finish(self, sums: Sums, rows: int, masks: list[Value | None], places: list[Value]) -> None:
-        """The epilogue, and the store."""
-        b, outs = self.b, self.outs()
-        for i in range(rows):
-            for j, mask in enumerate(masks):
-                at = [
-                    b.element(p, k, constant(i * s[-2] + j * self.lanes * s[-1], "i64"))
-                    for p, (k, s) in zip(places, outs, strict=True)
-                ]
-                others = [
-                    (place, dtype, s[-1])
-                    for place, (dtype, s) in zip(at[1:], self.g.operands, strict=True)
-                ]
-                x = epilogue.evaluate(b, self.g.epilogue, sums.get(i, j), others, mask)
-                write(b, x, at[0], self.g.c[-1], mask)
-
-
-def minimum(b: Code, x: Value, y: int) -> Value:
-    limit = constant(y, "i64")
-    return b.select(b.compare("slt", x, limit), x, limit)
-
-
-def maximum(b: Code, x: Value, y: int) -> Value:
-    limit = constant(y, "i64")
-    return x if y == 0 else b.select(b.compare("sgt", x, limit), x, limit)

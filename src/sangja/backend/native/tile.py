@@ -109,6 +109,15 @@ class Sums:
                 place = self.place(c, offset + j * self.lanes * step)
                 self.put(i, j, read(self.b, place, self.kind, self.lanes, step, mask))
 
+    def fetch(self, c: Value, offsets: Sequence[int], vectors: int) -> None:
+        """Call the places of the sums into the cache, long before they are needed."""
+        b = self.b
+        b.declare("llvm.prefetch.p0", "void", "ptr", "i32", "i32", "i32")
+        for offset in offsets:
+            for j in range(vectors):
+                place = self.place(c, offset + j * self.lanes)
+                b.line(f"call void @llvm.prefetch.p0(ptr {place.text}, i32 1, i32 3, i32 1)")
+
     def place(self, base: Value, offset: int) -> Value:
         return self.b.element(base, self.kind, constant(offset, "i64"))
 
@@ -120,9 +129,11 @@ class Sums:
         loops: Sequence[Loop],
         masks: Sequence[Mask],
         diagonal: bool = False,
+        first: int = 0,
     ) -> None:
-        """sums[i, j] += A[offsets[i]] · B[j-th vector], over all loops. `masks`: for each vector of
-        B which lanes may be read (None: all). `diagonal`: A has a vector where B has one."""
+        """sums[first + i, j] += A[offsets[i]] · B[j-th vector], over all loops. `masks`: for each
+        vector of B which lanes may be read (None: all). `diagonal`: A has a vector where B has
+        one."""
         b = self.b
         with ExitStack() as stack:
             for loop in loops:
@@ -133,17 +144,23 @@ class Sums:
                 i = stack.enter_context(b.loop(constant(0, "i64"), stop))
                 a = b.element(a, self.kind, b.mul(i, loop.a))
                 bb = b.element(bb, self.kind, b.mul(i, loop.b))
-            self.turn(a, offsets, bb, masks, diagonal)
+            self.turn(a, offsets, bb, masks, diagonal, first)
 
     def turn(
-        self, a: Value, offsets: Sequence[int], bb: Value, masks: Sequence[Mask], diagonal: bool
+        self,
+        a: Value,
+        offsets: Sequence[int],
+        bb: Value,
+        masks: Sequence[Mask],
+        diagonal: bool,
+        first: int,
     ) -> None:
         """One step of the reduction."""
         b, kind, lanes = self.b, self.kind, self.lanes
         vectors = [
             read(b, self.place(bb, j * lanes), kind, lanes, 1, mask) for j, mask in enumerate(masks)
         ]
-        for i, offset in enumerate(offsets):
+        for i, offset in enumerate(offsets, first):
             if not diagonal:
                 wide = b.splat(b.load(self.place(a, offset), kind), lanes)
             for j, y in enumerate(vectors):
@@ -207,3 +224,24 @@ def masks_for(columns: int, vectors: int, lanes: int) -> list[Mask]:
             bits = ", ".join(f"i1 {'true' if k < left else 'false'}" for k in range(lanes))
             masks.append(Value(f"<{bits}>", "i1", lanes))
     return masks
+
+
+def minimum(b: Code, x: Value, y: int) -> Value:
+    limit = constant(y, "i64")
+    return b.select(b.compare("slt", x, limit), x, limit)
+
+
+def maximum(b: Code, x: Value, y: int) -> Value:
+    limit = constant(y, "i64")
+    return b.select(b.compare("sgt", x, limit), x, limit)
+
+
+def cut(b: Code, number: Value, count: int, pieces: int) -> tuple[Value, Value]:
+    """The part of `count` that is the `number`th of `pieces`."""
+    if pieces == 1:
+        return constant(0, "i64"), constant(count, "i64")
+    ends = [
+        b.op(f"udiv i64 {b.mul(i, count).text}, {pieces}", "i64")
+        for i in (number, b.add(number, 1))
+    ]
+    return ends[0], ends[1]
