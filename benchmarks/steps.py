@@ -1,7 +1,7 @@
-"""Whole training steps of sangja (eager and compiled), PyTorch (eager and torch.compile), JAX and, for
-the multilayer perceptrons, NumPy by hand.
+"""Whole training steps of sangja (eager and compiled), PyTorch (eager and torch.compile), JAX and,
+for the multilayer perceptrons, NumPy by hand.
 
-    python benchmarks/steps.py [--workload lenet] [--peer jax] [--threads 1 2] [--rounds 3] [--smoke]
+    python benchmarks/steps.py [--workload lenet] [--peer jax] [--threads 1 2] [--rounds 3]
 
 Every peer runs in a process of its own; the processes of a workload take turns, round by round, and
 the median of all steps counts. Printed beside it: the ratio of the best other peer's time to ours
@@ -13,6 +13,7 @@ here), the memory a peer takes beyond that before its first step, and the second
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -39,7 +40,7 @@ RESULTS = Path(__file__).parent / "results"
 def numpy_step(name: str) -> Callable[[], Any]:
     """A perceptron's step as one would write it for NumPy alone."""
     sizes = {"mlp_small": (784, 100, 10), "mlp_big": (784, 1024, 1024, 10)}[name]
-    shapes = {str(i): (b, a) for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False))}
+    shapes = {str(i): (b, a) for i, (a, b) in enumerate(itertools.pairwise(sizes))}
     weights = [w.T.copy() for w in random_arrays(shapes).values()]
     biases = [np.zeros(n, np.float32) for n in sizes[1:]]
     speeds = [np.zeros_like(p) for p in (*weights, *biases)]

@@ -1,8 +1,8 @@
 """The training steps that all peers are timed on, written once for every module of PyTorch's shape.
 
-`make(name, torch)` gives a step without arguments: it clears the gradients, runs the network forward
-and backward, and lets the optimizer move the parameters; it returns the loss. Weights and data come
-from NumPy, so that every peer begins with the same numbers.
+`make(name, torch)` gives a step without arguments: it clears the gradients, runs the network
+forward and backward, and lets the optimizer move the parameters; it returns the loss. Weights and
+data come from NumPy, so that every peer begins with the same numbers.
 """
 
 from __future__ import annotations
