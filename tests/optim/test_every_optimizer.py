@@ -14,8 +14,9 @@ common_optimizers = pytest.importorskip("torch.testing._internal.common_optimize
 
 DATABASE = {info.optim_cls.__name__: info for info in common_optimizers.optim_db}
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
-# PyTorch keeps a factor of ASGD and NAdam in float32 and iterates Muon in bfloat16.
-LEAST = {"ASGD": 1e-6, "NAdam": 1e-6, "Muon": 0.05}
+# PyTorch keeps a factor of ASGD and NAdam in float32, computes SparseAdam's step from a learning
+# rate in float32 there, and iterates Muon in bfloat16.
+LEAST = {"ASGD": 1e-6, "NAdam": 1e-6, "SparseAdam": 1e-8, "Muon": 0.05}
 SLACK = {"LBFGS": 1000}
 STEPS = {"LBFGS": 1}  # of 20 moves, each led by the roundings of the last
 
