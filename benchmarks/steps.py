@@ -1,264 +1,251 @@
-"""Whole training steps of sangja (eager and compiled), PyTorch (eager and torch.compile), JAX and,
-for the multilayer perceptrons, NumPy by hand.
+"""Whole training steps of sangja (eager and compiled), PyTorch (eager and compiled), jax.jit and
+NumPy by hand, each in a process of its own, timed in turn.
 
-    python benchmarks/steps.py [--workload lenet] [--peer jax] [--threads 1 2] [--rounds 3]
+    python benchmarks/steps.py --workload lenet gpt --threads 1
 
-Every peer runs in a process of its own; the processes of a workload take turns, round by round, and
-the median of all steps counts. Printed beside it: the ratio of the best other peer's time to ours
-(above 1 we are faster), the floor (operations at the speed of the fastest matrix product measured
-here), the memory a peer takes beyond that before its first step, and the seconds of its first calls
-(cold: with an empty cache of machine code; warm: with a full one). Results are kept in `results/`.
+Prints for each workload the median of a step, the best peer's time divided by ours (the median over
+rounds, losses as plainly as wins), the floor (the step's arithmetic at this machine's peak), memory
+and the seconds of the first call; the results go to `results/` with machine and versions.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
+import datetime
+import importlib.metadata
 import json
 import math
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from workloads import FLOPS, NAMES, data, make, random_arrays
+from workloads import WORKLOADS
+from workloads.peak import peak
+from workloads.peers import OURS, PEERS
+from workloads.serve import serve
 
-PEERS = ("sangja compiled", "sangja", "torch", "torch.compile", "jax", "numpy")
-OURS = "sangja compiled"
-FIRST = 5  # calls before the timing begins: recording, compiling, warming up
-RESULTS = Path(__file__).parent / "results"
-
-
-def numpy_step(name: str) -> Callable[[], Any]:
-    """A perceptron's step as one would write it for NumPy alone."""
-    sizes = {"mlp_small": (784, 100, 10), "mlp_big": (784, 1024, 1024, 10)}[name]
-    shapes = {str(i): (b, a) for i, (a, b) in enumerate(itertools.pairwise(sizes))}
-    weights = [w.T.copy() for w in random_arrays(shapes).values()]
-    biases = [np.zeros(n, np.float32) for n in sizes[1:]]
-    speeds = [np.zeros_like(p) for p in (*weights, *biases)]
-    x, y = data(name)
-    rows = np.arange(len(x))
-
-    def step() -> float:
-        kept = [x]
-        for w, b in zip(weights, biases, strict=True):
-            z = kept[-1] @ w
-            z += b
-            kept.append(z if w is weights[-1] else np.maximum(z, 0, out=z))
-        z = kept.pop()
-        z -= z.max(1, keepdims=True)
-        e = np.exp(z)
-        total = e.sum(1, keepdims=True)
-        loss = float((np.log(total[:, 0]) - z[rows, y]).mean())
-        g = e / total
-        g[rows, y] -= 1
-        g /= len(x)
-        grads_w, grads_b = [], []
-        for i in reversed(range(len(weights))):
-            grads_w.append(kept[i].T @ g)
-            grads_b.append(g.sum(0))
-            if i:
-                g = (g @ weights[i].T) * (kept[i] > 0)
-        grads = [*reversed(grads_w), *reversed(grads_b)]
-        for p, v, d in zip((*weights, *biases), speeds, grads, strict=True):
-            v *= 0.9
-            v += d
-            p -= 0.01 * v
-        return loss
-
-    return step
+HERE = Path(__file__).resolve().parent
+PACKAGES = ("numpy", "torch", "jax", "jaxlib", "llvmlite")
+SECONDS = 0.25  # of one peer's turn in a round
+# Read when a library loads; a choice of another processor's code would slow some peers alone.
+TEAMS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+FORGOTTEN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
-def step_of(peer: str, name: str, threads: int) -> Callable[[], Any]:
-    """A peer's step; the imports are part of the peer."""
-    if peer.startswith("sangja"):
-        import sangja
+class Process:
+    """One peer at one workload."""
 
-        sangja.set_num_threads(threads)
-        return make(name, sangja, sangja.compile if "compiled" in peer else None)
-    if peer.startswith("torch"):
-        import torch
-
-        torch.set_num_threads(threads)
-        return make(name, torch, torch.compile if "compile" in peer else None)
-    if peer == "jax":
-        import workloads_jax
-
-        return workloads_jax.make(name)
-    return numpy_step(name)
-
-
-def measure(peer: str, name: str, threads: int, seconds: float) -> dict[str, Any]:
-    """What one process finds: times of steps, first calls, memory, the first losses."""
-    step = step_of(peer, name, threads)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    begin = time.perf_counter()
-    losses = [float(np.asarray(detached(step()))) for _ in range(FIRST)]
-    first = time.perf_counter() - begin
-    times = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 3:
-        begin = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - begin)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return {"times": times, "first": first, "memory": memory / 1024, "losses": losses}
-
-
-def detached(loss: Any) -> Any:
-    return loss.detach() if hasattr(loss, "detach") else loss
-
-
-def run_peer(
-    peer: str, name: str, threads: int, seconds: float, cache: str
-) -> dict[str, Any] | None:
-    """One process; None where the peer is not installed or has no such workload."""
-    count = str(threads)
-    flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
-    env = {
-        **os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count,
-        "OPENBLAS_NUM_THREADS": count, "XLA_FLAGS": f"{flags} intra_op_parallelism_threads={count}",
-        "SANGJA_CACHE_DIR": cache,
-    }  # fmt: skip
-    command = [sys.executable, __file__, "--child", peer, name, count, str(seconds)]
-    if threads == 1 and hasattr(os, "sched_setaffinity"):  # JAX takes every core that it sees
-        command = ["taskset", "-c", str(min(os.sched_getaffinity(0))), *command]
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["no output"]
-        print(f"  {peer}: {last[0][:100]}", file=sys.stderr)
-        return None
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def peak(threads: int) -> float:
-    """The fastest product of matrices here, in operations a second."""
-    import sangja
-    from sangja.backend.native import team
-
-    team.set_num_threads(threads)
-    product = sangja.compile(lambda a, b: a @ b)
-    a = b = sangja.rand(512, 512)
-    best = math.inf
-    for _ in range(30):
-        begin = time.perf_counter()
-        product(a, b)
-        best = min(best, time.perf_counter() - begin)
-    return 2 * 512**3 / best
-
-
-def compare(
-    name: str, peers: list[str], threads: int, rounds: int, seconds: float
-) -> dict[str, Any]:
-    """All peers of a workload, in turn."""
-    found: dict[str, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory() as cache:
-        for turn in range(rounds):
-            for peer in peers:
-                if (turn and peer not in found) or (peer == "numpy" and "mlp" not in name):
-                    continue
-                one = run_peer(peer, name, threads, seconds, cache)
-                if one is None:
-                    continue
-                known = found.setdefault(peer, {**one, "times": [], "cold": one["first"]})
-                known["times"] += one["times"]
-                known["warm"] = one["first"]
-                known["memory"] = min(known["memory"], one["memory"])
-    return {
-        peer: {
-            "us": statistics.median(one["times"]) * 1e6,
-            "cold": one["cold"], "warm": one["warm"], "memory": one["memory"],
-            "losses": one["losses"],
+    def __init__(self, workload: str, peer: str, threads: int, cache: str) -> None:
+        self.peer = peer
+        kept = {k: v for k, v in os.environ.items() if k not in FORGOTTEN}
+        environment = {
+            **kept,
+            **dict.fromkeys(TEAMS, str(threads)),
+            "SANGJA_CACHE_DIR": f"{cache}/sangja",
+            "TORCHINDUCTOR_CACHE_DIR": f"{cache}/torch",
+            "JAX_COMPILATION_CACHE_DIR": f"{cache}/jax",
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            "JAX_PLATFORMS": "cpu",
         }
-        for peer, one in found.items()
-    }  # fmt: skip
-
-
-def report(name: str, found: dict[str, Any], threads: int, floor: float) -> float | None:
-    """The lines of a workload; the ratio of the best other peer's time to ours."""
-    others = {p: r["us"] for p, r in found.items() if not p.startswith("sangja")}
-    best = min(others, key=others.__getitem__, default=None)
-    print(f"\n{name}, {threads} thread{'s' * (threads > 1)}; floor {floor * 1e6:,.0f} µs")
-    for peer, r in found.items():
-        ratio = f"best peer / this {others[best] / r['us']:5.2f}" if best else ""
-        print(
-            f"  {peer:16s} {r['us']:12,.1f} µs  {ratio}  first calls {r['cold']:5.2f} s cold, "
-            f"{r['warm']:5.2f} s warm  memory {r['memory']:6.1f} MB  "
-            f"loss {r['losses'][0]:.5f} → {r['losses'][-1]:.5f}"
+        command = [sys.executable, __file__, "--serve", workload, peer]
+        self.process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-    return others[best] / found[OURS]["us"] if best and OURS in found else None
+        self.report = self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else {"missing": "failed: the process ended"}
+
+    def time(self, seconds: float) -> float:
+        """Seconds of a step, over as many as fill `seconds` (0: one)."""
+        assert self.process.stdin is not None
+        print(seconds, file=self.process.stdin, flush=True)
+        return self.answer().get("seconds", math.nan)
+
+    def end(self) -> None:
+        self.process.communicate()
+
+
+def start(workload: str, peer: str, threads: int, cache: str, smoke: bool) -> Process:
+    """A peer with a warm cache on disk, whose report also has the first call with an empty one."""
+    cold = None
+    if not smoke:
+        first = Process(workload, peer, threads, cache)
+        first.end()
+        cold = first.report.get("start_seconds")
+    process = Process(workload, peer, threads, cache)
+    process.report["start_seconds_cold"] = cold or process.report.get("start_seconds")
+    return process
+
+
+def measure(name: str, threads: int, peers: list[str], rounds: int, smoke: bool) -> dict[str, Any]:
+    """Everything about one workload at one number of threads."""
+    with tempfile.TemporaryDirectory() as cache:
+        running = {peer: start(name, peer, threads, cache, smoke) for peer in peers}
+        reports = {peer: process.report for peer, process in running.items()}
+        there = {peer: p for peer, p in running.items() if "missing" not in p.report}
+        for process in there.values():
+            process.time(0 if smoke else SECONDS)
+        times: dict[str, list[float]] = {peer: [] for peer in there}
+        for _ in range(rounds):
+            for peer, process in there.items():
+                times[peer].append(process.time(0 if smoke else SECONDS))
+        for process in running.values():
+            process.end()
+    for peer, taken in times.items():
+        reports[peer]["microseconds"] = statistics.median(taken) * 1e6
+    note_distances(reports)
+    return {
+        "workload": name,
+        "threads": threads,
+        "peers": reports,
+        "ratios": ratios(times),
+    }
+
+
+def ratios(times: dict[str, list[float]]) -> dict[str, dict[str, float]]:
+    """For each of ours, the time of every other peer divided by it, paired by rounds."""
+    found: dict[str, dict[str, float]] = {}
+    for mine in OURS:
+        if mine in times:
+            found[mine] = {
+                peer: statistics.median(b / a for a, b in zip(times[mine], taken, strict=True))
+                for peer, taken in times.items()
+                if peer not in OURS
+            }
+    return found
+
+
+def note_distances(reports: dict[str, Any]) -> None:
+    """Note in each report how far its first losses (or result and gradients) are from the median of
+    all peers', relative to it or to 1."""
+    there = [r for r in reports.values() if "values" in r]
+    flat = [[x for values in r["values"] for x in values] for r in there]
+    middle = [statistics.median_low(several) for several in zip(*flat, strict=True)]
+    for report, values in zip(there, flat, strict=True):
+        pairs = zip(values, middle, strict=True)
+        report["distance"] = max(abs(a - b) / max(1.0, abs(b)) for a, b in pairs)
+
+
+def show(result: dict[str, Any], flops_a_second: float) -> None:
+    """The table of one workload."""
+    workload, threads = WORKLOADS[result["workload"]], result["threads"]
+    floor = workload.flops / (flops_a_second * threads) * 1e6
+    result["floor_microseconds"] = floor
+    print(
+        f"\n{workload.name}, {threads} thread{'s' * (threads > 1)}: floor {floor:,.1f} µs, "
+        f"bar {workload.bar}, goal {workload.goal}"
+    )
+    print(
+        f"  {'':15s}{'µs':>12s}{'% of peak':>11s}{'MB':>8s}{'first, cold':>13s}{'warm':>8s}"
+        f"{'losses apart':>14s}"
+    )
+    for peer, report in result["peers"].items():
+        if "missing" in report:
+            print(f"  {peer:15s}{'missing':>12s}  ({report['missing']})")
+            continue
+        taken = report["microseconds"]
+        print(
+            f"  {peer:15s}{taken:12,.0f}{100 * floor / taken:11.1f}{report['memory_mb']:8.0f}"
+            f"{report['start_seconds_cold']:12.2f}s{report['start_seconds']:7.2f}s"
+            f"{report['distance']:14.0e}"
+        )
+    for mine, others in result["ratios"].items():
+        if others:
+            best = min(others, key=lambda peer: others[peer])
+            each = "  ".join(f"{peer} {ratio:.2f}" for peer, ratio in others.items())
+            verdict = "wins" if others[best] >= 1 else "LOSES"
+            print(f"  {mine} {verdict}: best peer / ours {others[best]:.2f} ({best})   [{each}]")
+
+
+def summary(results: list[dict[str, Any]]) -> None:
+    """Geometric means of the best peer's time divided by ours."""
+    print()
+    for mine in OURS:
+        for threads in sorted({r["threads"] for r in results}):
+            best = [
+                min(r["ratios"][mine].values())
+                for r in results
+                if r["threads"] == threads and r["ratios"].get(mine)
+            ]
+            if best:
+                mean = math.exp(statistics.fmean(map(math.log, best)))
+                print(
+                    f"{mine}, {threads} thread{'s' * (threads > 1)}: geometric mean {mean:.2f} "
+                    f"over {len(best)} workloads, least {min(best):.2f}"
+                )
+
+
+def machine() -> dict[str, Any]:
+    """Where and with what this ran."""
+    found = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        names = [x for x in information.read_text().splitlines() if x.startswith("model name")]
+        found = names[0].split(":")[1].strip() if names else found
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "missing"
+    return {
+        "processor": found,
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": versions,
+    }
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workload", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
+    parser.add_argument("--peer", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--smoke", action="store_true", help="one step each: does it run?")
+    parser.add_argument("--output", type=Path, help="where the JSON goes; default results/")
+    parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--workload", nargs="*", default=NAMES, choices=NAMES)
-    parser.add_argument("--peer", nargs="*", default=PEERS, choices=PEERS)
-    parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of timing, a peer and round")
-    parser.add_argument("--smoke", action="store_true", help="run a little of it, briefly")
-    given = parser.parse_args()
-    if given.smoke:
-        given.workload, given.threads = ["mlp_small"], [1]
-        given.peer = [p for p in given.peer if p in (OURS, "sangja", "torch", "numpy")]
-        given.rounds, given.seconds = 1, 0.1
-    results: dict[str, Any] = {}
-    for threads in given.threads:
-        speed, ratios = peak(threads), []
-        for name in given.workload:
-            found = compare(name, list(given.peer), threads, given.rounds, given.seconds)
-            results[f"{name}, {threads}"] = found
-            ratio = report(name, found, threads, FLOPS[name] / speed)
-            ratios += [ratio] if ratio else []
-        if ratios:
-            mean = math.exp(statistics.fmean(map(math.log, ratios)))
-            print(f"\n{threads} thread(s): geometric mean {mean:.2f}, least {min(ratios):.2f}")
-    if not given.smoke:
-        keep(results)
-
-
-def keep(results: dict[str, Any]) -> None:
-    """Write what was found, with the machine and the versions."""
-    versions = {}
-    for name in ("numpy", "llvmlite", "torch", "jax"):
-        try:
-            from importlib.metadata import version
-
-            versions[name] = version(name)
-        except ImportError:
-            versions[name] = "missing"
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"steps-{time.strftime('%Y-%m-%d')}.json"
-    machine = {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-    }
-    text = {"machine": machine, "versions": versions, "results": results}
-    path.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
+    args = arguments()
+    if args.serve:
+        serve(*args.serve)
+        return
+    flops_a_second = peak()
+    about = machine()
+    print(f"{about['processor']}, {about['cores']} cores; {about['versions']}")
+    print(f"peak of a core: {flops_a_second / 1e9:.0f} GFLOP/s (float32)")
+    results = []
+    for name in args.workload:
+        for threads in args.threads:
+            rounds = 1 if args.smoke else args.rounds
+            results.append(measure(name, threads, args.peer, rounds, args.smoke))
+            show(results[-1], flops_a_second)
+    summary(results)
+    if args.smoke and not args.output:
+        return
+    today = datetime.datetime.now(datetime.UTC)
+    path = args.output or HERE / "results" / f"steps-{today:%Y%m%d-%H%M%S}.json"
+    path.parent.mkdir(exist_ok=True)
+    about["flops_a_second"] = flops_a_second
+    document = {"date": f"{today:%Y-%m-%d}", "machine": about, "results": results}
+    path.write_text(json.dumps(document, indent=1) + "\n")
     print(f"kept in {path}")
 
 
-def processor() -> str:
-    """The processor's name."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor()
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        print(json.dumps(measure(sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))))
-    else:
-        main()
+    main()
