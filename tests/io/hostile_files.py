@@ -202,7 +202,7 @@ FOREIGNERS: dict[str, tuple[bytes, str, str]] = {
     "empty": (b"", FOREIGN, "looks like empty (0 bytes)"),
     "pickle": (pickle.dumps(Command()), FOREIGN, "a Python pickle; it can run programs"),
     "pickle 2": (pickle.dumps(Command(), 2), FOREIGN, "a Python pickle; it can run programs"),
-    "old PyTorch": (OLD_PYTORCH, FOREIGN, "an old PyTorch file (pickle); it can run programs"),
+    "old PyTorch": (OLD_PYTORCH, DAMAGED, "never needed"),
     "PyTorch": (
         zipped({"model/data.pkl": pickle.dumps(Command())}),
         FOREIGN,
