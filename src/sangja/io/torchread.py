@@ -208,7 +208,8 @@ class NumpyKind(Described):
     def __init__(self, code: Any, *rest: Any) -> None:
         if type(code) is not str or code not in _NUMPY_CODES:
             raise CheckpointError(f"it holds a NumPy value of dtype {quote(code)}")
-        self.dtype, self.order = np.dtype(code), "<"
+        self.dtype = np.dtype(code)
+        self.order: Any = "<"
 
     def set_pickled_state(self, state: Any) -> None:
         if type(state) is not tuple or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
