@@ -22,15 +22,10 @@ def arguments(text: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def compare(
-    name: str,
-    ours: Callable[[], object],
-    theirs: Callable[[], object],
-    rounds: int,
-    calls: int,
-    goal: float,
-) -> float:
-    """The median ratio of our time to theirs, printed beside the goal."""
+def median_pair(
+    ours: Callable[[], object], theirs: Callable[[], object], rounds: int, calls: int
+) -> tuple[float, float]:
+    """Seconds per call of both, in the round whose ratio is the median."""
     ours(), theirs()
     pairs = []
     for _ in range(rounds):
@@ -43,7 +38,19 @@ def compare(
         end = time.perf_counter()
         pairs.append(((middle - start) / calls, (end - middle) / calls))
     pairs.sort(key=lambda pair: pair[0] / pair[1])
-    mine, other = pairs[len(pairs) // 2]
+    return pairs[len(pairs) // 2]
+
+
+def compare(
+    name: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    rounds: int,
+    calls: int,
+    goal: float,
+) -> float:
+    """The median ratio of our time to theirs, printed beside the goal."""
+    mine, other = median_pair(ours, theirs, rounds, calls)
     print(
         f"{name:34s} sangja {mine * 1e6:9.1f} µs  PyTorch {other * 1e6:9.1f} µs  "
         f"ratio {mine / other:5.2f}  (bar ≤ {goal})"

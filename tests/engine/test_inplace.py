@@ -172,6 +172,21 @@ def test_the_result_of_max_pooling_may_be_written_to():
     assert second.tolist() == [[[[0.0, 0.0], [2.0, 0.0]]], [[[0.0, 0.0], [0.0, 0.0]]]]
 
 
+@pytest.mark.parametrize("write", ["fill_", "zero_", "copy_"])
+def test_a_result_written_over_still_requires_a_gradient_which_is_zero(write):
+    torch = pytest.importorskip("torch")
+    for module in (sangja, torch):
+        x = module.ones(3, requires_grad=True)
+        y = x * 2
+        source = module.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        getattr(y, write)(*{"fill_": (5.0,), "zero_": (), "copy_": (source,)}[write])
+        assert y.requires_grad
+        (y * y).sum().backward()
+        assert x.grad.tolist() == [0.0, 0.0, 0.0]
+        if write == "copy_":
+            assert source.grad.tolist() == [2.0, 4.0, 6.0]
+
+
 def test_a_view_of_the_result_of_max_pooling_may_be_written_to():
     x = sangja.tensor([[[[1.0, -2.0], [3.0, 0.5]]]], requires_grad=True)
     z = sangja.nn.functional.max_pool2d(x, 2).flatten(1)

@@ -68,6 +68,19 @@ class OrderedCopy(Copy):
         return xp.array(x.transpose(order), order="C").transpose(back)
 
 
+class Replace(Primitive):
+    """z = value, in the place of x: a result of x still, whose gradient for x is 0"""
+
+    def forward(xp, x, value, *, grad_name):
+        return xp.broadcast_to(value, x.shape).astype(x.dtype)
+
+    def dx(g):
+        return g * 0
+
+    def dvalue(g):
+        return g
+
+
 def check_writable(x: Tensor, name: str) -> None:
     """Refuse the writes that PyTorch refuses: into a leaf that requires a gradient, while
     operations are remembered; into memory that several elements share."""
@@ -205,12 +218,19 @@ def inplace(
 
 def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
     """`x` ← `source`, broadcast and converted to the dtype of `x`."""
-    check_writable(x, "copy_")
+    return replace(x, source, "copy_", "CopyBackwards")
+
+
+def replace(x: Tensor, source: Any, name: str, grad_name: str) -> Tensor:
+    """`x` ← `source`. A result that requires a gradient still does, as in PyTorch."""
+    check_writable(x, name)
     if not isinstance(source, Tensor):
         source = wrap(np.asarray(source))
     if source.array.shape != x.array.shape:
         source = broadcast_to(source, x.array.shape)
-    return overwrite(x, source, "copy_")
+    if x._requires_grad and x._view is None and MODE.get().grad:
+        source = apply(Replace, past(x), source, grad_name=grad_name)
+    return overwrite(x, source, name)
 
 
 def fill_(x: Tensor, value: Any) -> Tensor:
@@ -220,12 +240,13 @@ def fill_(x: Tensor, value: Any) -> Tensor:
             "fill_ only supports 0-dimension value tensor but got tensor with "
             f"{value.array.ndim} dimensions."
         )
-    return copy_(x, value)
+    grad_name = "FillBackward3" if isinstance(value, Tensor) else "FillBackward2"
+    return replace(x, value, "fill_", grad_name)
 
 
 def zero_(x: Tensor) -> Tensor:
     """`x` ← 0."""
-    return copy_(x, 0)
+    return replace(x, 0, "zero_", "ZeroBackward0")
 
 
 def overwritten(x: Tensor, name: str) -> Tensor:

@@ -89,7 +89,7 @@ class Transpose(Primitive):
     views = True
 
     def forward(xp, x, *, dim0, dim1):
-        return x.swapaxes(dim0, dim1)
+        return x.swapaxes(dim0, dim1) if x.ndim else x.view()
 
     def dx(g, dim0, dim1):
         return transpose(g, dim0, dim1)
@@ -272,7 +272,7 @@ def permute(input: Any, *sizes: Any, dims: Any = None) -> Tensor:
 def transpose(input: Any, dim0: int, dim1: int) -> Tensor:
     """z = x with dimensions `dim0` and `dim1` exchanged."""
     a, b = normalize_dim(dim0, input.ndim), normalize_dim(dim1, input.ndim)
-    return apply(Transpose, input, dim0=a, dim1=b) if input.ndim else input
+    return apply(Transpose, input, dim0=a, dim1=b)
 
 
 def swapaxes(input: Any, axis0: int, axis1: int) -> Tensor:
@@ -289,7 +289,7 @@ def t(input: Any) -> Tensor:
     """z = xᵀ for a matrix; a vector or scalar stays."""
     if as_tensor(input).ndim > 2:
         raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
-    return named(transpose(input, 0, 1), "TBackward0") if input.ndim == 2 else input
+    return named(transpose(input, 0, 1 if input.ndim == 2 else 0), "TBackward0")
 
 
 def T(input: Tensor) -> Tensor:
