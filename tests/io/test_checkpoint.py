@@ -302,7 +302,13 @@ def test_nesting():
 def test_the_words_of_torch_load():
     buffer = io.BytesIO()
     save([1], buffer)
-    for options in ({"map_location": "cpu"}, {"weights_only": True}, {"weights_only": False}):
+    for options in (
+        {"map_location": {"cuda:0": "cpu"}},
+        {"map_location": lambda storage, location: storage},
+        {"map_location": "cpu"},
+        {"weights_only": True},
+        {"weights_only": False},
+    ):
         buffer.seek(0)
         assert load(buffer, **options) == [1]
     with pytest.raises(ArgumentError, match="map_location='cuda'; a checkpoint loads to the CPU"):

@@ -78,6 +78,22 @@ LIES = ["rows", "columns", "spread", "backward", "padded"]
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("how", LIES)
+@pytest.mark.parametrize("k", [1, 7, 8, 16, 17, 40, 100])
+@pytest.mark.parametrize(("m", "n"), [(1, 1), (1, 33), (7, 1), (16, 1), (33, 1), (2, 40)])
+def test_thin_products(m, n, k, how, dtype):
+    random = np.random.default_rng(6)
+    a, b = matrix(random, dtype, (3,), m, k, how), matrix(random, dtype, (3,), k, n, how)
+    c = matrix(random, dtype, (3,), m, n, how)
+    check(a, b, c, threads=2, accumulate=k % 2 == 1)
+    bias = matrix(random, dtype, (3,), m, n, "rows")
+    steps = (Step("acc", (), dtype), Step("load", (), dtype, 0), Step("add", (0, 1), dtype))
+    made = plan(gemm(a, b, c, epilogue=steps, operands=((dtype, strides(bias)),)))
+    run(made, {"a": a, "b": b, "c": c, "e0": bias})
+    close(c, exact(a, b) + bias, k)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize(("how_a", "how_b", "how_c"), list(itertools.product(LIES, LIES, LIES)))
 def test_ways_to_lie_in_memory(dtype, how_a, how_b, how_c):
     random = np.random.default_rng(1)

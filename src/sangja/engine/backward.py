@@ -24,7 +24,7 @@ from sangja.core.errors import (
 )
 from sangja.engine.apply import remember_pick
 from sangja.engine.mode import MODE, ModeGuard, announce
-from sangja.engine.structure import fit
+from sangja.engine.structure import conjugate, fit
 from sangja.engine.tensor import NOTHING, SEVERAL, Node, Tensor, node_of, wrap
 
 ndarray = np.ndarray
@@ -40,7 +40,11 @@ def run(
     targets: dict[Any, Any] | None = None,
 ) -> dict[Any, Any]:
     """Send the seeds from the roots (nodes or leaves) back; returns the gradient of every leaf
-    reached, or of each edge in `targets` if given (then only what leads there is computed)."""
+    reached, or of each edge in `targets` if given (then only what leads there is computed).
+
+    Inside, a complex gradient is ∂/∂a − i ∂/∂b, the conjugate of what a user gives and sees: so
+    g · f′(x) is the chain rule of real and of complex numbers.
+    """
     check = MODE.get().check
     pending = count_uses(roots)
     useful = None if targets is None else edges_towards(roots, targets)
@@ -247,7 +251,7 @@ def collect(grads: dict[Any, Any], node: Node, index: int, d: Any) -> list[Any]:
 def run_hooks(hooks: dict[int, Any], g: Any) -> Any:
     """The gradient after a tensor's hooks, which see and return tensors."""
     for hook in tuple(hooks.values()):
-        before = g if isinstance(g, Tensor) else wrap(g)
+        before = conjugate(g if isinstance(g, Tensor) else wrap(g))
         after = hook(before)
         if after is None:
             continue
@@ -260,7 +264,7 @@ def run_hooks(hooks: dict[int, Any], g: Any) -> Any:
                 f"a gradient hook has changed the size of the gradient: {list(before.array.shape)} "
                 f"became {list(after.array.shape)}"
             )
-        g = after if isinstance(g, Tensor) else after.array
+        g = conjugate(after if isinstance(g, Tensor) else after.array)
     return g
 
 
@@ -315,6 +319,8 @@ def backward(
             d = run_hooks(edge._hooks, d)
         if tensor is None or d is None:
             continue
+        if tensor.array.dtype.kind == "c":
+            d = conjugate(d)
         fresh = d.__class__ is ndarray and d.base is None and sys.getrefcount(d) <= 2
         receivers.append((tensor, d if fresh or isinstance(d, Tensor) else np.array(d)))
     for tensor, d in receivers:
@@ -378,6 +384,7 @@ def grad(
             d = run_hooks(t._hooks, d)
         if d is None and materialize_grads:
             d = np.zeros_like(t.array)
+        d = d if d is None else conjugate(d)
         if d is None and not allow_unused:
             raise GradientError(
                 "One of the differentiated Tensors appears to not have been used in the graph. "
@@ -467,5 +474,5 @@ def make_seeds(outputs: tuple[Any, ...], given: Any, create_graph: bool) -> list
             if g.array.dtype.kind == "c" and t.array.dtype.kind != "c":
                 raise DTypeError(f"a complex gradient ({g.dtype}) for a real output ({t.dtype})")
             g = fit(g, t.array.shape, t.array.dtype)
-        seeds.append(g if create_graph else g.array)
+        seeds.append(conjugate(g if create_graph else g.array))
     return seeds

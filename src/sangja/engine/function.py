@@ -12,7 +12,7 @@ from sangja.core.errors import ArgumentTypeError, FreedGraphError, GradientError
 from sangja.engine.apply import Pick, array_of, remember
 from sangja.engine.mode import MODE, ModeGuard
 from sangja.engine.primitive import Primitive
-from sangja.engine.structure import can_sum_to
+from sangja.engine.structure import can_sum_to, conjugate
 from sangja.engine.tensor import RESULTS, SEVERAL, Tensor, share, wrap
 
 
@@ -82,6 +82,7 @@ def call_backward(g: Any, context: Context, function: Any, shapes: Any, needs: A
     grads = g if several else (g,)
     recorded = any(isinstance(d, Tensor) for d in grads)
     tensors = [d if d is None or isinstance(d, Tensor) else wrap(d) for d in grads]
+    tensors = [d if d is None else conjugate(d) for d in tensors]
     with ModeGuard(grad=recorded and MODE.get().grad):
         found = function.backward(context, *tensors)
     found = found if isinstance(found, tuple) else (found,)
@@ -109,6 +110,7 @@ def call_backward(g: Any, context: Context, function: Any, shapes: Any, needs: A
                 f"Function {name}Backward returned an invalid gradient at index {i} - got "
                 f"{list(d.array.shape)} but expected shape compatible with {list(shape)}"
             )
+    found = tuple(d if d is None else conjugate(d) for d in found)
     return found if recorded else tuple(array_of(d) for d in found)
 
 

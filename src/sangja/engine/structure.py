@@ -51,6 +51,23 @@ class Cast(Primitive):
         return g
 
 
+class Conjugate(Primitive):
+    """z = x with the sign of the imaginary parts turned"""
+
+    grad_name = "ConjBackward0"
+
+    def forward(xp, x):
+        return xp.conjugate(x)
+
+    def dx(g):
+        return apply(Conjugate, g)
+
+
+def conjugate(x: Any) -> Any:
+    """The conjugate of complex numbers; real ones as they are."""
+    return apply(Conjugate, x) if array_of(x).dtype.kind == "c" else x
+
+
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     """`x` summed down to `shape`, the reverse of broadcasting `shape` to that of `x`."""
     return apply(SumTo, x, shape=tuple(shape))

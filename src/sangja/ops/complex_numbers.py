@@ -1,6 +1,9 @@
 """Complex numbers and their parts: as views, and made of two real tensors.
 
 The gradient of a real result with respect to a complex x = a + ib is ∂/∂a + i ∂/∂b, as in PyTorch.
+The rules, here and everywhere, see its conjugate, g = ∂/∂a − i ∂/∂b: with that the chain rule of
+every function with a complex derivative reads as with real numbers, g · f′(x). The engine
+conjugates where gradients come in and go out (`engine/backward.py`).
 """
 
 from __future__ import annotations
@@ -11,9 +14,9 @@ import numpy as np
 
 from sangja.core.errors import DTypeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply
+from sangja.engine.structure import Conjugate, conjugate
 from sangja.ops.arguments import as_tensor
 from sangja.ops.elementwise import blanked
-from sangja.ops.linalg import Conjugate
 from sangja.ops.pick import select
 from sangja.ops.trigonometry import cos, sin
 
@@ -33,7 +36,7 @@ class ViewAsReal(Primitive):
         return x[..., None].view(REAL_OF[x.dtype])
 
     def dx(g):
-        return apply(PairsToComplex, g)
+        return conjugate(apply(PairsToComplex, g))
 
 
 class ViewAsComplex(Primitive):
@@ -45,7 +48,7 @@ class ViewAsComplex(Primitive):
         return x.view(COMPLEX_OF[x.dtype])[..., 0]
 
     def dx(g):
-        return apply(ComplexToPairs, g)
+        return apply(ComplexToPairs, conjugate(g))
 
 
 class PairsToComplex(ViewAsComplex):
@@ -143,7 +146,7 @@ class Complex(Primitive):
         return g.real
 
     def dimag(g):
-        return g.imag
+        return -g.imag
 
 
 class Polar(Primitive):
@@ -155,10 +158,10 @@ class Polar(Primitive):
         return Complex.forward(xp, abs * xp.cos(angle), abs * xp.sin(angle))
 
     def dabs(g, angle):
-        return g.real * cos(angle) + g.imag * sin(angle)
+        return g.real * cos(angle) - g.imag * sin(angle)
 
     def dangle(g, abs, angle):
-        return (g.imag * cos(angle) - g.real * sin(angle)) * abs
+        return -(g.imag * cos(angle) + g.real * sin(angle)) * abs
 
 
 def pair(name: str, first: Any, second: Any) -> tuple[Tensor, Tensor]:
@@ -203,7 +206,7 @@ class Angle(Primitive):
             return g * 0
         a, b = x.real, x.imag
         square = a * a + b * b
-        return apply(Complex, *(blanked(square == 0, g * part / square) for part in (-b, a)))
+        return apply(Complex, *(blanked(square == 0, g * part / square) for part in (-b, -a)))
 
 
 def angle(input: Any) -> Tensor:

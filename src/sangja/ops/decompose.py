@@ -180,6 +180,7 @@ class Cofactors(Primitive):
         others = xp.broadcast_to(s[..., None, :], (*s.shape, n)).copy()
         others[..., range(n), range(n)] = 1
         orientation = xp.linalg.det(u) * xp.linalg.det(vh)
+        u, vh = xp.conjugate(u), xp.conjugate(vh)
         return (u * (others.prod(-1) * orientation[..., None])[..., None, :]) @ vh
 
     def da(g, a, out):

@@ -32,7 +32,7 @@ def drop(
     x = as_tensor(input)
     if not 0 <= p <= 1:
         raise ArgumentError(f"{name}: dropout probability has to be between 0 and 1, but got {p}")
-    if channels and x.ndim < 2 and (training or not alpha):
+    if channels and x.ndim < 2 and (not alpha or (training and 0 < p < 1)):
         raise ShapeError(f"{name}: Feature dropout requires at least 2 dimensions, got {x.ndim}")
     if p == 0 or not training or not x.array.size:
         return x

@@ -13,6 +13,7 @@ import numpy as np
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DivisionError, DTypeError, GradientError
 from sangja.engine import Primitive, Tensor, apply, binary, unary, wrap
+from sangja.engine.structure import conjugate
 from sangja.ops.arguments import as_tensor
 from sangja.ops.out import into
 
@@ -344,6 +345,8 @@ class Absolute(Primitive):
         return xp.absolute(x)
 
     def dx(g, x):
+        if getattr(x, "array", x).dtype.kind == "c":
+            return g * conjugate(unary(ComplexSign, x))
         return g * sign(x)
 
 
@@ -367,11 +370,16 @@ class ComplexSign(Primitive):
     def forward(xp, x):
         return xp.sign(x)
 
-    def dx(g):
-        raise GradientError(
-            "sign: the derivative of x / |x| is not there for complex numbers; it is asked for by "
-            "a second derivative of abs(), too"
-        )
+    def dx(g, x, out):
+        size = absolute(x)
+        size = choose(size == 0, 1, size)
+        along = choose(x == 0, 0, g / size)  # what is left of g at 0 is nothing
+        return along - real_part(along * out) * conjugate(out)
+
+
+def real_part(x: Any) -> Any:
+    """The real part of complex arrays or tensors, as complex numbers."""
+    return (x + conjugate(x)) / 2
 
 
 class Zeros(Primitive):
@@ -394,7 +402,7 @@ def absolute(input: Any, *, out: Any = None) -> Tensor:
 
 
 def sign(input: Any) -> Tensor:
-    """z = x / |x|, 0 at 0 (and at nan). That of complex numbers cannot be differentiated."""
+    """z = x / |x|, 0 at 0 (and at nan)."""
     array = input.array if isinstance(input, Tensor) else input
     complex_numbers = isinstance(array, np.ndarray) and array.dtype.kind == "c"
     return unary(ComplexSign if complex_numbers else Sign, input)

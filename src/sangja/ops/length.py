@@ -12,7 +12,7 @@ from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, ShapeError
 from sangja.core.shapes import normalize_dim, normalize_dims
 from sangja.engine import Primitive, Tensor, apply
-from sangja.engine.structure import Cast
+from sangja.engine.structure import Cast, conjugate
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.comparison import isnan
 from sangja.ops.decompose import svdvals
@@ -48,6 +48,7 @@ class VectorNorm(Primitive):
         if p == 0:
             return zeros(x)
         z = unreduce(out, x.shape, dims)
+        x = conjugate(x)
         if abs(p) == math.inf:
             size = absolute(x)
             same = (size == z) | (isnan(size) & isnan(z))

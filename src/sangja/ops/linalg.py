@@ -10,6 +10,7 @@ import numpy as np
 
 from sangja.core.errors import DTypeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply, broadcast_to, named
+from sangja.engine.structure import conjugate
 from sangja.ops.arguments import as_tensor
 from sangja.ops.elementwise import where
 from sangja.ops.out import into
@@ -31,22 +32,10 @@ class Matmul(Primitive):
         return transpose(x, -1, -2) @ g
 
 
-class Conjugate(Primitive):
-    """z = x with the sign of the imaginary parts turned"""
-
-    grad_name = "ConjBackward0"
-
-    def forward(xp, x):
-        return xp.conjugate(x)
-
-    def dx(g):
-        return apply(Conjugate, g)
-
-
 def conj(input: Any) -> Tensor:
     """z = x*, the complex conjugate; a real tensor as it is."""
     x = as_tensor(input)
-    return apply(Conjugate, x) if x.array.dtype.kind == "c" else x  # type: ignore[no-any-return]
+    return conjugate(x)  # type: ignore[no-any-return]
 
 
 def mH(input: Tensor) -> Tensor:

@@ -365,6 +365,7 @@ def polygamma(n: int, x: Array) -> Array:
     """ψ⁽ⁿ⁾(x), the n-th derivative of ψ, within 8 ulp for x > 0 and n ≤ 4."""
     if n == 0:
         return digamma(x)
+    at_pole = np.inf if n % 2 else -np.inf  # for an even n by convention: both signs come near
 
     def negative(x: Array) -> Array:
         """By reflection: ψ⁽ⁿ⁾(x) = (−1)ⁿ ψ⁽ⁿ⁾(1 − x) − π dⁿ/dxⁿ cot πx."""
@@ -373,13 +374,13 @@ def polygamma(n: int, x: Array) -> Array:
         found = (-1) ** n * polygamma_positive(n, 1 - x) - slope
         found = np.where(np.isinf(x), np.nan, found)
         pole = (np.floor(x) == x) & np.isfinite(x)
-        return np.where(pole, np.inf if n % 2 else np.nan, found).astype(x.dtype)
+        return np.where(pole, at_pole, found).astype(x.dtype)
 
     def compute(x: Array) -> Array:
         return piecewise(
             x,
             [
-                (x == 0, lambda x: x + np.inf),
+                (x == 0, lambda x: x + x.dtype.type(at_pole)),
                 (x > 0, lambda x: polygamma_positive(n, x)),
                 (x < 0, negative),
             ],

@@ -70,8 +70,18 @@ def finish(
                 b.element(p, kind, constant(i * s[-2] + j * sums.lanes * s[-1], "i64"))
                 for p, (kind, s) in zip(places, outs, strict=True)
             ]
-            others = [
-                (place, dtype, s[-1]) for place, (dtype, s) in zip(at[1:], operands, strict=True)
-            ]
-            x = evaluate(b, epilogue, sums.get(i, j), others, mask)
-            write(b, x, at[0], outs[0][1][-1], mask)
+            put(b, sums.get(i, j), epilogue, at, outs, operands, mask)
+
+
+def put(
+    b: Code,
+    acc: Value,
+    epilogue: Sequence[Step],
+    places: Sequence[Value],
+    outs: Sequence[tuple[str, tuple[int, ...]]],
+    operands: Sequence[tuple[str, tuple[int, ...]]],
+    mask: Mask,
+) -> None:
+    """The epilogue on one vector of sums, and the store."""
+    others = [(place, dtype, s[-1]) for place, (dtype, s) in zip(places[1:], operands, strict=True)]
+    write(b, evaluate(b, epilogue, acc, others, mask), places[0], outs[0][1][-1], mask)

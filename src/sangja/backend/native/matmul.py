@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from sangja.backend.native import epilogue
+from sangja.backend.native.dots import Dots
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import Kernel, compile_kernel
 from sangja.backend.native.packing import (
@@ -41,9 +42,12 @@ from sangja.backend.native.tile import (
 )
 
 L1 = 32 << 10  # bytes that surely fit into the first cache
+NEAR = 640 << 10  # bytes over which B may be spread to be read where it lies
 PANEL = 40 << 10  # a panel's bytes that still leave it room
 BLOCK = 256 << 10  # bytes of A that stay in the second cache
 DEEP = 512  # steps of the reduction between which the sums stay in registers
+FLAT = 4  # rows of C up to which no number of B is used again
+FETCH = 256  # steps of the reduction within which memory answers
 SMALL = 200_000  # operations below which other threads are not worth their call
 UNITS = 8  # pieces of work a larger product is cut into at least
 
@@ -130,13 +134,16 @@ class Layout:
 def layout(g: Gemm) -> Layout:
     """A panel of B stays in the first cache, a block of A in the second."""
     size, lanes = size_of(g.dtype), lanes_of(g.dtype)
-    parts = -(-g.k // DEEP) if g.k > DEEP + DEEP // 2 else 1
+    parts = -(-g.k // DEEP) if g.k > DEEP + DEEP // 2 and g.m > FLAT else 1
     depth = -(-g.k // parts)
-    rows, vectors = tile_shape(g.m, g.n, g.dtype, PANEL // (max(1, depth) * lanes * size))
+    widest = 8 if g.m <= FLAT else PANEL // (max(1, depth) * lanes * size)
+    # Eight rows that meet still find room in a set; more are copied, if often enough used.
+    most = 8 if lies_badly(g) and -(-g.n // lanes) < 16 else g.m
+    rows, vectors = tile_shape(min(g.m, most), g.n, g.dtype, widest)
     tiles = sum(count for _, count in split(g.m, rows))
     panels = -(-g.n // (vectors * lanes))
     work, batch = 2 * g.m * g.n * g.k, math.prod(g.batch)
-    near = abs(g.b[-2]) * size * (g.k - 1) <= L1 or (g.k <= 96 and g.b[-2] * size % 1024 != 0)
+    near = abs(g.b[-2]) * size * (g.k - 1) <= NEAR or (g.k <= 96 and g.b[-2] * size % 1024 != 0)
     pack_b = g.b[-1] != 1 or not (near or tiles <= 2)
     fits = -(-g.n // lanes) * lanes * g.k * size <= 2 * L1
     local = pack_b and fits and (batch >= 4 or work < 2 * SMALL)
@@ -146,18 +153,14 @@ def layout(g: Gemm) -> Layout:
         row_blocks = min(tiles, max(row_blocks, -(-UNITS // (2 * batch))))
         panel_blocks = min(panels, max(1, -(-UNITS // (row_blocks * batch))))
         row_blocks = min(tiles, max(row_blocks, -(-UNITS // (panel_blocks * batch))))
-    return Layout(
-        rows, vectors, depth, parts, lies_badly(g, rows) and panels >= 4 and g.k >= 32, pack_b,
-        local, row_blocks, panel_blocks,
-    )  # fmt: skip
+    copy_a = lies_badly(g) and panels >= 8 and rows > 8 and g.k >= 32
+    return Layout(rows, vectors, depth, parts, copy_a, pack_b, local, row_blocks, panel_blocks)
 
 
-def lies_badly(g: Gemm, rows: int) -> bool:
-    """Whether a tile's part of A is spread over few sets of the cache, or over many pages."""
-    size = size_of(g.dtype)
-    if abs(g.a[-2]) == 1 and abs(g.a[-1]) > 1:
-        return g.k * abs(g.a[-1]) * size > L1
-    return g.a[-2] != 0 and g.a[-2] * size % 2048 == 0 and rows > 4
+def lies_badly(g: Gemm) -> bool:
+    """Whether all rows of A's tile meet in one set of the cache."""
+    far = g.a[-2] * size_of(g.dtype)
+    return far != 0 and far % 4096 == 0 and g.k * abs(g.a[-1]) * size_of(g.dtype) >= 64
 
 
 @functools.cache
@@ -170,6 +173,8 @@ def plan(gemm: Gemm) -> Plan:
     made = Plan()
     if not (math.prod(g.batch) and g.m and g.n):
         return made
+    if g.n == 1 and g.a[-1] == 1 and g.k >= lanes_of(g.dtype):
+        return matrix_vector(g, a, b)
     how, size = layout(g), size_of(g.dtype)
     flops = 2 * math.prod(g.batch) * g.m * g.n * g.k
     serial = flops < SMALL
@@ -201,6 +206,18 @@ def plan(gemm: Gemm) -> Plan:
     return made
 
 
+def matrix_vector(g: Gemm, a: str, b: str) -> Plan:
+    """A product with one column."""
+    operands = [(dtype, s[:-1]) for dtype, s in g.operands]
+    dots = Dots(
+        g.batch, g.m, g.k, g.a, g.b[:-1], g.c[:-1], g.dtype, g.accumulate, g.epilogue, operands
+    )
+    kernel = compile_kernel("dots", dots.text())
+    kernel.flops = 2 * math.prod(g.batch) * g.m * g.k
+    extra = tuple(f"e{i}" for i in range(len(operands)))
+    return Plan([(kernel, (a, b, "c", *extra), kernel.flops < SMALL)])
+
+
 def room(size: int) -> int:
     """Bytes as whole cache lines."""
     return -(-size // 64) * 64
@@ -218,7 +235,9 @@ def dense(batch: tuple[int, ...], copied: tuple[int, ...], elements: int) -> tup
 def wants_turning(g: Gemm) -> bool:
     """Whether C should be computed as Bᵀ Aᵀ: where that alone lets vectors run along memory."""
     if g.n == 1:
-        return g.m > 1 and g.a[-2] == 1
+        return g.m > 1 and g.a[-2] == 1 and g.a[-1] != 1
+    if g.m == 1 and g.b[-2] == 1:
+        return True
     return g.c[-1] != 1 and g.c[-2] == 1
 
 
@@ -344,6 +363,8 @@ class Multiply:
             sums.load(places[0], offsets, masks, g.c[-1])
         else:
             sums.clear()
+        if g.k >= FETCH and g.c[-1] == 1:
+            sums.fetch(places[0], offsets, len(masks))
         count: int | Value = g.k
         if part is not None:
             more = part if not g.accumulate else constant(1, "i64")

@@ -109,6 +109,15 @@ class Sums:
                 place = self.place(c, offset + j * self.lanes * step)
                 self.put(i, j, read(self.b, place, self.kind, self.lanes, step, mask))
 
+    def fetch(self, c: Value, offsets: Sequence[int], vectors: int) -> None:
+        """Call the places of the sums into the cache, long before they are needed."""
+        b = self.b
+        b.declare("llvm.prefetch.p0", "void", "ptr", "i32", "i32", "i32")
+        for offset in offsets:
+            for j in range(vectors):
+                place = self.place(c, offset + j * self.lanes)
+                b.line(f"call void @llvm.prefetch.p0(ptr {place.text}, i32 1, i32 3, i32 1)")
+
     def place(self, base: Value, offset: int) -> Value:
         return self.b.element(base, self.kind, constant(offset, "i64"))
 

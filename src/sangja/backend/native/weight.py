@@ -2,7 +2,7 @@
 
 dw[r, s, c, k] = Σ x[b, i·sy + r·dy − top, j·sx + s·dx − left, c] · g[b, i, j, k] over (b, i, j):
 for every tap (r, s) those pixels that it meets in the image. Where channels are few, those of all
-taps of a row make one tile; that needs an image with its border.
+taps of a row or of the window make one tile; that needs an image with its border.
 """
 
 from __future__ import annotations
@@ -34,13 +34,15 @@ from sangja.backend.native.tile import (
 PIXELS = 384  # of a block, which stays in the second cache while all taps pass over it
 PARTIAL = 4 << 20  # bytes the sums of all parts may take
 UNITS = 8
-FEW = 16  # channels below which the taps of a row are one tile
+FEW = 16  # channels below which the taps of a row are rows of one tile
+WINDOW = 32  # numbers up to which the whole window is
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
     """How x is read: strides of (image, row, pixel), rows and pixels it has, and where tap (0, 0)
-    of pixel (0, 0) lies; `joined`: the taps of a row are one tile."""
+    of pixel (0, 0) lies; `joined`: the taps of a row, or of the window, are rows of one
+    tile."""
 
     x: tuple[int, int, int]
     image: tuple[int, int]
@@ -81,7 +83,12 @@ class Writer:
         self.single = few == 1 and kernels == conv.groups
         self.groups = 1 if self.single else conv.groups
         self.kernels, self.few = kernels // self.groups, few
-        self.length = few * self.s if walk.joined else few  # rows of all tiles of a tap
+        # Numbers of the window that are rows of tiles, of which a loop takes as many at a time.
+        if walk.joined and few * self.s * self.r <= WINDOW:
+            self.taps = (1, 1)
+        else:
+            self.taps = (self.r, 1 if walk.joined else self.s)
+        self.length = few * self.s * self.r // math.prod(self.taps)
         self.lanes, self.kind = lanes_of(conv.dtype), TYPES[conv.dtype]
         self.rows, self.vectors = tile_shape(self.length, self.kernels, conv.dtype)
         self.width = self.vectors * self.lanes
@@ -147,8 +154,7 @@ class Writer:
             end = minimum(b, b.add(line, lines), rows)
             x_image = b.element(x, kind, b.mul(image, self.walk.x[0]))
             g_image = b.element(g, kind, b.mul(image, rows * pixels * kernels))
-            taps = self.r if self.walk.joined else self.r * self.s
-            with b.loop(zero, constant(taps, "i64")) as tap:
+            with b.loop(zero, constant(math.prod(self.taps), "i64")) as tap:
                 places = (x_image, g_image, out)
                 self.tap(places, tap, begun, count, (line, end), columns)
 
@@ -164,7 +170,7 @@ class Writer:
         """All channels of one tap, or of a row of taps, over the pixels of a block it meets."""
         b, kind, walk, conv = self.b, self.kind, self.walk, self.conv
         (_, _, rows, pixels), (sy, sx) = conv.result, conv.stride
-        r, s = decode(b, tap, (self.r, 1 if walk.joined else self.s))
+        r, s = decode(b, tap, self.taps)
         y = b.add(b.mul(r, conv.dilation[0]), walk.first[0])
         z = b.add(b.mul(s, conv.dilation[1]), walk.first[1])
         top, bottom = self.meets(y, walk.image[0], sy, rows)
@@ -189,12 +195,28 @@ class Writer:
         masks = masks_for(columns, -(-columns // self.lanes), self.lanes)
         done = 0
         for size, count in split(self.length, self.rows):
-            with b.loop(constant(0, "i64"), constant(count, "i64")) as tile:
-                channel = b.add(b.mul(tile, size), done)
-                x_tile = b.element(x, kind, channel)
-                target = b.element(out, kind, b.mul(channel, self.kernels))
-                self.tile(self.sums[size, len(masks)], x_tile, g, target, begun, loops, masks)
+            sums = self.sums[size, len(masks)]
+            # Rows that do not lie together have their distances in the code, tile by tile.
+            apart = self.length > self.few * self.s
+            for start in range(0, count, 1 if apart else count):
+                number = 1 if apart else count
+                with b.loop(constant(start, "i64"), constant(start + number, "i64")) as tile:
+                    row = b.add(b.mul(tile, size), done)
+                    target = b.element(out, kind, b.mul(row, self.kernels))
+                    if apart:
+                        offsets = self.distances(done + start * size, size)
+                        self.tile(sums, x, offsets, g, target, begun, loops, masks)
+                    else:
+                        x_tile = b.element(x, kind, row)
+                        offsets = list(range(size))
+                        self.tile(sums, x_tile, offsets, g, target, begun, loops, masks)
             done += size * count
+
+    def distances(self, start: int, count: int) -> list[int]:
+        """Of numbers of the whole window."""
+        line = self.few * self.s
+        step = self.conv.dilation[0] * self.walk.x[1]
+        return [i // line * step + i % line for i in range(start, start + count)]
 
     def meets(self, shift: Value, extent: int, step: int, count: int) -> tuple[Value, Value]:
         """The pixels i of `count` with 0 ≤ i·step + shift < extent: from, up to."""
@@ -209,6 +231,7 @@ class Writer:
         self,
         sums: Sums,
         x: Value,
+        offsets: list[int],
         g: Value,
         out: Value,
         begun: Value,
@@ -220,7 +243,7 @@ class Writer:
         sums.clear()
         with b.when(begun):
             sums.load(out, targets, masks)
-        sums.multiply(x, list(range(sums.rows)), g, loops, masks, self.single)
+        sums.multiply(x, offsets, g, loops, masks, self.single)
         sums.write(out, targets, masks)
 
 
