@@ -143,8 +143,6 @@ def remember(
     z: Tensor,
 ) -> None:
     """Give `z` a node that holds what the rules name, and no more."""
-    if z.array.dtype.kind == "c" and any(map(is_complex, inputs)):
-        needs = -needs
     plan = primitive.plans.get(needs) or primitive.plan(needs)
     node = z._node = Node()
     node.plan = plan
@@ -177,12 +175,6 @@ def remember(
                 node.versions = node.versions or {}
                 node.versions[len(kept)] = x._counter.token(x.array)
             kept.append(x)
-
-
-def is_complex(x: Any) -> bool:
-    """Whether it is a tensor or an array of complex numbers."""
-    array = array_of(x)
-    return array.__class__ is ndarray and array.dtype.kind == "c"
 
 
 def extra_value(
@@ -225,7 +217,7 @@ def remember_several(
     results = tuple(wrap(a) for a in arrays)
     mode = MODE.get()
     if needs and mode.grad:
-        whole = wrap(np.empty(0, arrays[0].dtype))
+        whole = wrap(np.empty(0))
         remember(primitive, needs, inputs, static, whole)
         node = whole._node
         assert node is not None and node.kept is not None

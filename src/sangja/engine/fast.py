@@ -28,7 +28,7 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
         return apply(primitive, x)
     array = x.array
     kind = array.dtype.kind
-    if kind != "f" and (primitive.floats or kind in "Vc"):
+    if kind != "f" and (primitive.floats or kind == "V"):
         return apply(primitive, x)
     try:
         out = quiet.run(primitive.forward, np, array)
@@ -99,8 +99,6 @@ def binary(primitive: type[Primitive], x: Any, y: Any) -> Any:
             z._counter = INFERENCE
         return z
     if mode.grad and primitive.differentiable:
-        if a.dtype.kind == "c":
-            return apply(primitive, x, y)
         z._requires_grad = True
         plan = primitive.plans.get(needs) or primitive.plan(needs)
         node = z._node = Node()

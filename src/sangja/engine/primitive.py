@@ -60,7 +60,7 @@ class Plan:
 
     rules: tuple[tuple[Any, Any, tuple[Any, ...] | None], ...]
 
-    def __init__(self, primitive: type[Primitive], mask: int, conjugate: bool = False) -> None:
+    def __init__(self, primitive: type[Primitive], mask: int) -> None:
         inputs = primitive.inputs
         self.primitive = primitive
         self.mask = mask
@@ -85,26 +85,6 @@ class Plan:
             self.rules = tuple((None, i, None) for i in self.needs)
         else:
             self.rules = tuple((r, *split(p)) for r, p in zip(chosen, places, strict=True))
-        if conjugate:
-            self.rules = tuple((r and conjugated(r), a, b) for r, a, b in self.rules)
-            self.shared = self.shared and (conjugated(self.shared[0]), self.shared[1])
-
-
-def conjugated(rule: Rule) -> Rule:
-    """A rule written for real numbers, g · f′(x), made right for complex ones, g · conj(f′(x)): the
-    gradient of a real loss points where it grows (the convention of PyTorch and of Wirtinger)."""
-
-    def complex_rule(g: Any, *kept: Any) -> Any:
-        return conjugate(rule(conjugate(g), *kept))
-
-    return complex_rule
-
-
-def conjugate(d: Any) -> Any:
-    """The conjugate of a gradient, or of those of several inputs or results."""
-    if d is None or isinstance(d, (int, float)):
-        return d
-    return tuple(map(conjugate, d)) if isinstance(d, (tuple, list)) else d.conj()
 
 
 def split(places: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...] | None]:
@@ -180,11 +160,10 @@ class Primitive:
 
     @classmethod
     def plan(cls, mask: int) -> Plan:
-        """The plan for the inputs in `mask`, made at its first use; under −mask that for complex
-        numbers."""
+        """The plan for the inputs in `mask`, made at its first use."""
         plan = cls.plans.get(mask)
         if plan is None:
-            plan = cls.plans[mask] = Plan(cls, abs(mask), conjugate=mask < 0)
+            plan = cls.plans[mask] = Plan(cls, mask)
         return plan
 
     @classmethod
