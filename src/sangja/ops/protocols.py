@@ -18,8 +18,8 @@ from sangja.core.formatting import array_suffixes, format_array, format_number
 from sangja.core.settings import settings
 from sangja.core.shapes import normalize_dim, row_major
 from sangja.engine import Tensor, apply, wrap
-from sangja.engine.inplace import Copy, OrderedCopy
 from sangja.engine.mode import announce
+from sangja.engine.structure import Copy, OrderedCopy
 from sangja.engine.tensor import create, node_of, share, version_of
 from sangja.ops.arrange import flip
 from sangja.ops.split import unbind
