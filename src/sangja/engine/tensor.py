@@ -220,6 +220,7 @@ class Tensor(Operations):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward()` accumulated here; None before the first."""
+        announce("grad", self)
         return self._grad
 
     @grad.setter
