@@ -113,3 +113,12 @@ def test_an_input_without_a_gradient_has_no_function():
         (first, _), second = (x * t.ones(2)).grad_fn.next_functions
         assert first.variable is x
         assert second == (None, 0)
+
+
+def test_next_functions_of_what_was_made_of_an_indexed_tensor_are_those_of_pytorch():
+    found = []
+    for t in (sangja, torch):
+        x = t.ones(2, 3, requires_grad=True)
+        y = x[[0, 1], [2, 0]] * 2
+        found.append([(f.name(), i) for f, i in y.grad_fn.next_functions if f is not None])
+    assert found[0] == found[1]
