@@ -92,7 +92,9 @@ class NodeExtra:
 
 def e_index(edge: Any) -> int:
     """Which output of its operation an edge leads to."""
-    return int(edge.static["index"]) if type(edge) is Node and "index" in edge.static else 0
+    if type(edge) is Node and edge.primitive.grad_name == "PickBackward0":
+        return int(edge.static["index"])
+    return 0  # an index among the settings of other operations is the user's
 
 
 class AccumulateGrad:
