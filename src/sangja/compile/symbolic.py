@@ -407,7 +407,7 @@ def reduce(
     if name in ("any", "all"):
         node = graph.cast(node, bool)
     elif name in ("sum", "prod"):
-        found = function.reduce(np.empty(1, node.dtype), dtype=dtype).dtype
+        found = function.reduce(np.ones(1, node.dtype), dtype=dtype).dtype
         node = graph.cast(node, found)
     empty = any(x.shape[d] == 0 for d in dims)
     if empty:
