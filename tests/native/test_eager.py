@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import sangja
-from sangja.backend.native import eager, images, norms
+from sangja.backend.native import eager, images, norms, pointwise
 from sangja.backend.native.turn import turn
 from sangja.backends import native
 
@@ -267,3 +267,30 @@ def test_the_environment_switches_off_and_llvmlite_is_loaded_late():
             check=True,
         )
         assert made.stdout.strip() == expected
+
+
+@pytest.mark.parametrize("count", [16384, 16385, 100_000, 262_144, 600_001])
+def test_curves_of_any_length(count, calls, monkeypatch):
+    runs = []
+    run = pointwise.Program.run
+    monkeypatch.setattr(pointwise.Program, "run", lambda self, n: runs.append(n) or run(self, n))
+    x = draw(count) * 3
+    x[:4] = [0.0, 40.0, -40.0, np.nan]
+    y = x.copy()
+    y[1:3] = [np.inf, -np.inf]
+    pairs = [(torch.nn.functional.gelu, sangja.nn.functional.gelu, x), (torch.erf, sangja.erf, y)]
+    for theirs, ours, values in pairs:
+        z, wanted = ours(sangja.tensor(values)).numpy(), theirs(torch.tensor(values, dtype=torch.float64))
+        assert np.allclose(z, wanted.numpy(), rtol=2e-6, atol=1e-6, equal_nan=True)
+    assert len(runs) == 2
+
+
+def test_the_gradient_of_gelu():
+    def gradients(module):
+        x = module.tensor(draw(40, 1000) * 3, requires_grad=True)
+        z = module.nn.functional.gelu(x)
+        (g,) = module.autograd.grad((z * z).sum(), x, create_graph=True)
+        return g, *module.autograd.grad((g * g).sum(), x)
+
+    for ours, theirs in zip(gradients(sangja), gradients(torch), strict=True):
+        close(ours.detach().numpy(), theirs, 5)
