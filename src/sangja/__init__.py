@@ -10,6 +10,7 @@ from sangja import (
     backends,
     cuda,
     fft,
+    func,
     hub,
     jit,
     linalg,
@@ -85,6 +86,7 @@ from sangja.engine import (
     set_grad_enabled,
 )
 from sangja.engine.checks import numerical_diff
+from sangja.func import vmap
 from sangja.io import load, save
 from sangja.ops import binding as _binding
 from sangja.ops.activation import celu, prelu, relu, rrelu, selu, sigmoid, threshold
@@ -783,6 +785,7 @@ __all__ = [
     "frombuffer",
     "full",
     "full_like",
+    "func",
     "gather",
     "ge",
     "ger",
@@ -1088,6 +1091,7 @@ __all__ = [
     "version",
     "view_as_complex",
     "view_as_real",
+    "vmap",
     "vsplit",
     "vstack",
     "where",

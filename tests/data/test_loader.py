@@ -1,5 +1,6 @@
 """Data sets, samplers, batches: PyTorch's order, any number of readers, exact resume."""
 
+import importlib
 import itertools
 import threading
 import time
@@ -298,3 +299,13 @@ def test_a_part_of_length_zero_is_warned_of():
         parts = random_split(range(3), [1.0, 0.0])
     assert [len(p) for p in parts] == [3, 0]
     assert sorted(SubsetRandomSampler([3, 1])) == [1, 3]
+
+
+@needs_torch
+@pytest.mark.parametrize("place", ["dataset", "sampler", "dataloader"])
+def test_pytorchs_places_for_loading_give_the_same_classes(place):
+    module = importlib.import_module(f"sangja.utils.data.{place}")
+    other = importlib.import_module(f"torch.utils.data.{place}")
+    for name in module.__all__:
+        assert getattr(module, name) is getattr(sangja.data, name)
+        assert hasattr(other, name)

@@ -48,6 +48,16 @@ CASES = [
     lambda t, x, y, k: x.mean(dim=1, keepdim=True),
     lambda t, x, y, k: x.clamp(min=0),
     lambda t, x, y, k: x.clamp(0, 1),
+    lambda t, x, y, k: x.max(0).values,
+    lambda t, x, y, k: x.min(1, keepdim=True)[0],
+    lambda t, x, y, k: x.median(1)[0],
+    lambda t, x, y, k: x.prod(),
+    lambda t, x, y, k: x.prod(0),
+    lambda t, x, y, k: t.nn.functional.pixel_shuffle(x.view(4, 1, 3), 2),
+    lambda t, x, y, k: 1 - x,
+    lambda t, x, y, k: y - x,
+    lambda t, x, y, k: 2 / x,
+    lambda t, x, y, k: y / x,
     lambda t, x, y, k: x.t(),
     lambda t, x, y, k: x[:1].squeeze(),
     lambda t, x, y, k: x[:1].squeeze(0),
@@ -103,3 +113,12 @@ def test_an_input_without_a_gradient_has_no_function():
         (first, _), second = (x * t.ones(2)).grad_fn.next_functions
         assert first.variable is x
         assert second == (None, 0)
+
+
+def test_next_functions_of_what_was_made_of_an_indexed_tensor_are_those_of_pytorch():
+    found = []
+    for t in (sangja, torch):
+        x = t.ones(2, 3, requires_grad=True)
+        y = x[[0, 1], [2, 0]] * 2
+        found.append([(f.name(), i) for f, i in y.grad_fn.next_functions if f is not None])
+    assert found[0] == found[1]

@@ -16,6 +16,7 @@ import numpy as np
 from sangja.io import write_tensor_file
 
 DAMAGED, FOREIGN, LOADS = "DamagedFileError", "ForeignFileError", "loads"
+REFUSED = "CheckpointError"
 
 
 class Command:
@@ -202,13 +203,11 @@ FOREIGNERS: dict[str, tuple[bytes, str, str]] = {
     "empty": (b"", FOREIGN, "looks like empty (0 bytes)"),
     "pickle": (pickle.dumps(Command()), FOREIGN, "a Python pickle; it can run programs"),
     "pickle 2": (pickle.dumps(Command(), 2), FOREIGN, "a Python pickle; it can run programs"),
-    "old PyTorch": (OLD_PYTORCH, FOREIGN, "an old PyTorch file (pickle); it can run programs"),
+    "old PyTorch": (OLD_PYTORCH, REFUSED, "it names 'posix.system'"),
     "PyTorch": (
         zipped({"model/data.pkl": pickle.dumps(Command())}),
-        FOREIGN,
-        "a PyTorch .pt file (zip with a pickle); it can run programs when opened, so sangja never "
-        "reads it. If you trust it, convert it where PyTorch is installed: "
-        "safetensors.torch.save_file(torch.load(path, weights_only=True), 'model.safetensors')",
+        REFUSED,
+        "it names 'posix.system'",
     ),
     "npz": (zipped({"x.npy": npy(np.ones(2))}), FOREIGN, "a NumPy .npz file; read it with"),
     "zip bomb": (

@@ -71,3 +71,57 @@ def test_views_refuse_what_pytorch_refuses():
             module.view_as_complex(module.zeros(2, 3).t())
         with pytest.raises(RuntimeError, match="stride divisible by 2"):
             module.view_as_complex(module.zeros(9).as_strided((2, 2), (3, 1)))
+
+
+ON_COMPLEX = {
+    "mul": lambda t, x, y: x * y,
+    "div": lambda t, x, y: x / y,
+    "add": lambda t, x, y: x + 2 * y,
+    "times i": lambda t, x, y: x * 3j,
+    "with real": lambda t, x, y: x * y.real,
+    "square": lambda t, x, y: x**2,
+    "exp": lambda t, x, y: x.exp(),
+    "log": lambda t, x, y: x.log(),
+    "sqrt": lambda t, x, y: x.sqrt(),
+    "sin": lambda t, x, y: x.sin(),
+    "tanh": lambda t, x, y: x.tanh(),
+    "reciprocal": lambda t, x, y: y.reciprocal(),
+    "matmul": lambda t, x, y: x @ y.t(),
+    "mean": lambda t, x, y: x.mean(0),
+    "cumsum": lambda t, x, y: x.cumsum(1),
+    "prod": lambda t, x, y: x.prod(1),
+    "index": lambda t, x, y: x[t.tensor([1, 0, 1])] * y[:1],
+    "cat": lambda t, x, y: t.cat([x, y]) * 2j,
+    "where": lambda t, x, y: t.where(x.real > 0, x * y, y),
+    "in place": lambda t, x, y: (x * 1).mul_(y),
+    "conj": lambda t, x, y: x.conj() * y,
+    "abs": lambda t, x, y: (x * y).abs() * x,
+}
+
+
+@pytest.mark.parametrize("function", ON_COMPLEX.values(), ids=ON_COMPLEX)
+def test_gradients_of_functions_of_complex_numbers_equal_pytorch(function):
+    found = []
+    for module in (sangja, torch):
+        x = module.tensor(VALUES, requires_grad=True)
+        y = module.tensor(VALUES[::-1] * (1 + 0.5j) + 1, requires_grad=True)
+        z = function(module, x, y)
+        weight = module.arange(1.0, z.numel() + 1, dtype=module.float64).reshape(z.shape)
+        ((z.real - 2 * z.imag) * weight).sum().backward()
+        grads = [None if v.grad is None else v.grad.resolve_conj().numpy() for v in (x, y)]
+        found.append((z.detach().resolve_conj().numpy(), *grads))
+    for mine, theirs in zip(*found, strict=True):
+        assert (mine is None) == (theirs is None)
+        if mine is not None:
+            np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_second_derivatives_of_functions_of_complex_numbers():
+    found = []
+    for module in (sangja, torch):
+        x = module.tensor(VALUES, requires_grad=True)
+        loss = (x**3 * (1 + 2j)).imag.sum()
+        (first,) = module.autograd.grad(loss, x, create_graph=True)
+        (second,) = module.autograd.grad((first.real * first.imag).sum(), x)
+        found.append(second.resolve_conj().numpy())
+    np.testing.assert_allclose(*found, rtol=1e-10)

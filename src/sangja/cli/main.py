@@ -17,6 +17,8 @@ from sangja.core.version import __version__
 COMMANDS = {
     "train": ("sangja.cli.train", "Train a model on the bundled digits or on your own table."),
     "predict": ("sangja.cli.predict", "Use a trained model on new rows or pictures."),
+    "compat": ("sangja.cli.compat", "List what of PyTorch a script uses that is missing here."),
+    "run": ("sangja.cli.run", "Run a script whose imports of torch mean sangja."),
     "doctor": ("sangja.cli.doctor", "Tell what is installed here and what is missing."),
 }
 BAD_INPUT, INTERRUPTED = 2, 130

@@ -26,6 +26,7 @@ from sangja.train.jobs import Log, Run, Settings
 @click.option("--batch-size", type=WholeNumber(1), help="Rows per step.")
 @click.option("--lr", type=PositiveNumber(), help="The learning rate.")
 @click.option("--seed", type=WholeNumber(0, 2**32 - 1), help="For all random numbers [default: 0].")
+@click.option("--compile", is_flag=True, help="Run batches as compiled programs.")
 @click.option("--out", metavar="FOLDER", help="A new folder for the run [default: runs/NAME-1, …].")
 @click.option("--resume", metavar="FOLDER", help="Go on with an interrupted run.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
@@ -38,6 +39,7 @@ def command(
     batch_size: int | None,
     lr: float | None,
     seed: int | None,
+    compile: bool,
     out: str | None,
     resume: str | None,
     quiet: bool,
@@ -51,6 +53,7 @@ def command(
     chosen: dict[str, object] = {
         "--target": target, "--task": task, "--model": model, "--epochs": epochs,
         "--batch-size": batch_size, "--lr": lr, "--seed": seed, "--out": out,
+        "--compile": compile or None,
     }  # fmt: skip
     if resume is not None:
         run = _resumed(resume, data, chosen, log, quiet)
@@ -83,6 +86,7 @@ def _new(data: str | None, chosen: dict[str, object], log: Log, quiet: bool) -> 
         batch_size=chosen["--batch-size"],  # type: ignore[arg-type]
         lr=chosen["--lr"],  # type: ignore[arg-type]
         seed=chosen["--seed"] or 0,  # type: ignore[arg-type]
+        compile=bool(chosen["--compile"]),
     )
     return Run.new(settings, chosen["--out"], log, quiet)  # type: ignore[arg-type]
 

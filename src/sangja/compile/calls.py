@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ class Made:
 def kernels_for(call: Call) -> Made | None:
     """The kernels of a call; None if NumPy computes it."""
     maker = MAKERS.get(call.nodes[0].op)
-    if maker is None:
+    if maker is None or not all(math.prod(p.strided.shape) for p in (*call.reads, *call.writes)):
         return None
     try:
         return maker(call)

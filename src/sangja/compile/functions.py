@@ -144,6 +144,7 @@ FUNCTIONS |= {
     np.all: Symbol.all,
     np.reshape: lambda x, shape, **_: x.reshape(shape),
     np.transpose: lambda x, axes=None: x.transpose(*([] if axes is None else [axes])),
+    np.diagonal: Symbol.diagonal,
     np.swapaxes: Symbol.swapaxes,
     np.squeeze: Symbol.squeeze,
     np.ravel: Symbol.ravel,

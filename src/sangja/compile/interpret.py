@@ -34,6 +34,7 @@ class Interpreted:
         self.nodes = nodes
         self.inputs = [node for node in nodes if node.op == "input"]
         self.wanted = [*wanted, *[node for _, node in writes]]
+        self.spare: set[int] = set()  # results whose memory could be used again
 
     def execute(self, given: list[Any]) -> Values:
         """The wanted values by number, from those of the inputs in order."""

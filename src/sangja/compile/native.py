@@ -22,6 +22,7 @@ from sangja.compile.tasks import Buffer, Call, Group, Place, Task, default_order
 from sangja.engine.apply import quiet
 
 Pointer = tuple[Buffer, int]  # and an offset in bytes
+Touch = tuple[int, int, bool]
 
 
 class Scratch:
@@ -38,6 +39,26 @@ class Part:
         self.task = task
         self.commands: list[tuple[Any, list[Pointer], bool]] = []
         self.host: Callable[[], None] | None = None
+
+
+class Pending:
+    """What the commands since the last meeting of the threads touched."""
+
+    def __init__(self) -> None:
+        self.touched: list[tuple[Touch, bool]] = []
+
+    def add(self, touches: list[Touch], serial: bool) -> bool:
+        """Whether a command must wait for those before it: one of them writes what it touches, or
+        touches what it writes. What thread 0 does alone is in order by itself."""
+        meet = any(
+            low < stop and start < high and (writes or wrote) and not (serial and was_serial)
+            for low, high, writes in touches
+            for (start, stop, wrote), was_serial in self.touched
+        )
+        if meet:
+            self.touched.clear()
+        self.touched += [(touch, serial) for touch in touches]
+        return meet
 
 
 class NativeProgram:
@@ -58,8 +79,12 @@ class NativeProgram:
         self.parts = [self.part(task) for task in self.tasks]
         self.arena: Arena = plan(self.parts, self.scheduler, self.kept())
         self.settings = np.zeros(max(len(self.inputs), 1))
+        self.setting_views = [self.settings[i : i + 1] for i in range(len(self.inputs))]
+        self.spare: set[int] = set()  # results whose memory nobody else holds: used again
+        self.last: list[Any] = [None] * len(self.inputs)  # what the inputs were
         self.addresses: dict[int, int] = {}
         self.slots: dict[Any, int] = {}
+        self.numbers: dict[int, int] = {}  # of buffers outside
         self.pointers: list[int] = []
         self.outside: dict[int, list[tuple[int, int]]] = {}  # buffer: its slots, with offsets
         self.held: dict[int, Any] = {}
@@ -208,26 +233,30 @@ class NativeProgram:
         """Programs, and the host's functions between them."""
         segments: list[Any] = []
         commands: list[Command] = []
-        written: set[int] = set()
-        read: set[int] = set()
-
-        def close() -> None:
-            if commands:
-                segments.append(list(commands))
-                commands.clear()
-            written.clear()
-            read.clear()
-
+        pending = Pending()
         for part in self.parts:
             if part.host is not None:
-                close()
-                segments.append(part.host)
+                segments += [list(commands), part.host]
+                commands.clear()
+                pending = Pending()
                 continue
+            written = {id(root(p.buffer)) for p in part.task.writes}
             for kernel, pointers, serial in part.commands:
+                meet = pending.add([self.touch(p[0], written) for p in pointers], serial)
                 slots = tuple(self.slot(p) for p in pointers)
-                commands.append(Command(kernel, slots, serial, True))
-        close()
-        return [Program(s, self.pointers) if isinstance(s, list) else s for s in segments]
+                commands.append(Command(kernel, slots, serial, meet))
+        segments.append(commands)
+        return [Program(s, self.pointers) if isinstance(s, list) else s for s in segments if s]
+
+    def touch(self, buffer: Buffer, written: set[int]) -> Touch:
+        """The memory of a buffer as a command touches it: from, up to, and whether it writes. What
+        a task needs for itself counts as written."""
+        buffer = root(buffer)
+        if buffer.source is None:
+            own = id(buffer) in written or buffer.dtype == np.uint8
+            return buffer.offset, buffer.offset + max(buffer.nbytes, 1), own
+        place = -2 * (1 + self.numbers.setdefault(id(buffer), len(self.numbers)))
+        return place, place + 1, id(buffer) in written
 
     def slot(self, pointer: Pointer) -> int:
         """The number of a pointer."""
@@ -239,9 +268,7 @@ class NativeProgram:
             if buffer.source is None:
                 address = self.arena.address(buffer) + offset
             elif is_constant(buffer):
-                array = np.ascontiguousarray(buffer.source.payload)
-                self.held[id(buffer)] = array
-                address = array.ctypes.data + offset
+                address = self.held_array(buffer).ctypes.data + offset
             else:
                 self.outside.setdefault(id(buffer), []).append((number, offset))
             self.pointers.append(address)
@@ -256,10 +283,16 @@ class NativeProgram:
             base = self.arena.memory
             offset = buffer.offset + place.strided.offset * size
         else:
-            base = self.held[id(buffer)]
+            base = self.held_array(buffer)
             offset = place.strided.offset * size
             base = base.reshape(-1).view(np.uint8)
         return np.ndarray(place.strided.shape, buffer.dtype, base, offset, strides)
+
+    def held_array(self, buffer: Buffer) -> Any:
+        """The array of an outside buffer; a constant's is made at its first use."""
+        if id(buffer) not in self.held and is_constant(buffer):
+            self.held[id(buffer)] = np.ascontiguousarray(buffer.source.payload)
+        return self.held[id(buffer)]
 
     def lend(self, buffer: Buffer, array: Any) -> None:
         """Let the pointers of an outside buffer lead to an array."""
@@ -295,17 +328,14 @@ class NativeProgram:
         ]
 
     def execute(self, given: list[Any]) -> Values:
-        for i, (node, buffer, value) in enumerate(
-            zip(self.inputs, self.input_buffers, given, strict=True)
-        ):
-            if node.payload.__class__ is Setting:
-                self.settings[i] = value
-                value = self.setting_view(i)
-            elif not value.flags.c_contiguous or value.dtype != node.dtype:
-                value = np.ascontiguousarray(value, node.dtype)
-            self.lend(buffer, value)
-        for buffer in self.own.values():
-            self.lend(buffer, np.empty(buffer.shape, buffer.dtype))
+        last = self.last
+        for i, value in enumerate(given):
+            if value is not last[i]:
+                last[i] = value
+                self.give(i, value)
+        for number, buffer in self.own.items():
+            if number not in self.spare or id(buffer) not in self.held:
+                self.lend(buffer, np.empty(buffer.shape, buffer.dtype))
         threads = get_num_threads()
         for segment in self.segments:
             if segment.__class__ is Program:
@@ -321,12 +351,16 @@ class NativeProgram:
                 values[node.number] = self.array(self.scheduler.places[node.number]).copy()
         return values
 
-    def setting_view(self, i: int) -> Any:
-        """The array of one setting, always the same object."""
-        key = ("setting", i)
-        if key not in self.held:  # type: ignore[comparison-overlap]
-            self.held[key] = self.settings[i : i + 1]  # type: ignore[index]
-        return self.held[key]  # type: ignore[index]
+    def give(self, i: int, value: Any) -> None:
+        """A new value of input number `i`."""
+        node, buffer = self.inputs[i], self.input_buffers[i]
+        if node.payload.__class__ is Setting:
+            self.settings[i] = value
+            value = self.setting_views[i]
+        elif not value.flags.c_contiguous or value.dtype != node.dtype:
+            value = np.ascontiguousarray(value, node.dtype)
+            self.last[i] = None  # a copy: taken anew at each call
+        self.lend(buffer, value)
 
 
 def steady(buffer: Buffer) -> bool:

@@ -2,14 +2,15 @@
 
 The recorder is a watch (`engine.mode`): it sees each primitive with its inputs and its result, and
 traces the primitive's rule with symbols in place of the arrays (`symbolic`). Arrays are known again
-by where they lie in memory; all of them are kept alive until the recording ends, so that no place
-is used twice. What was not made by a recorded operation comes from outside: an argument, a tensor
-that exists before and after (a parameter, a buffer), or a constant.
+by where they lie in memory, for as long as that memory lives. What was not made by a recorded
+operation comes from outside: an argument, a tensor that exists before and after (a parameter, a
+buffer), or a constant.
 """
 
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,9 +105,9 @@ class Recorder:
         self.arguments = arguments
         self.namespace = Namespace(self.graph)
         self.recording = Recording(self.graph)
-        self.symbols: dict[Any, Symbol] = {}
-        self.kept: list[Any] = []
+        self.symbols: dict[Any, tuple[Symbol, Any]] = {}  # and a reference to the memory
         self.outside: list[tuple[Any, Symbol, Node]] = []
+        self.held: list[Any] = []  # arrays from outside
         self.sharing: dict[int, list[int]] = {}  # memory: which values from outside look at it
         self.lost: list[tuple[Cell, Cell, str]] = []  # share memory, and the graph does not know
         self.broken = ""  # why the rest of the call is not recorded
@@ -114,14 +115,18 @@ class Recorder:
         self.leaves: dict[int, Tensor] = {}
         self.collecting: list[Update] = []
         for place, tensor in enumerate(arguments):
-            if key_of(tensor.array) not in self.symbols:
+            if self.find(tensor.array) is None:
                 self.adopt(tensor.array, Argument(place))
 
     # -- arrays and their symbols --------------------------------------------------------------
 
     def bind(self, array: Any, symbol: Symbol) -> None:
-        self.symbols[key_of(array)] = symbol
-        self.kept.append(array)
+        self.symbols[key_of(array)] = symbol, weakref.ref(owner_of(array))
+
+    def find(self, array: Any) -> Symbol | None:
+        """The symbol of an array, if it is known and its memory was not given back since."""
+        known = self.symbols.get(key_of(array))
+        return None if known is None or known[1]() is None else known[0]
 
     def adopt(self, array: Any, source: Any) -> Symbol:
         """A symbol for an array from outside."""
@@ -131,13 +136,13 @@ class Recorder:
         symbol = Symbol(Cell(self.graph, node))
         self.outside.append((source, symbol, node))
         self.bind(array, symbol)
-        self.kept.append(owner)
+        self.held.append(array)
         return symbol
 
     def symbol(self, x: Any) -> Any:
         """The symbol of a tensor or an array; other values as they are."""
         if isinstance(x, Tensor):
-            found = self.symbols.get(key_of(x.array))
+            found = self.find(x.array)
             if found is None:
                 before = None
                 if not x._requires_grad and x.array.size <= 1 << 20:
@@ -145,7 +150,7 @@ class Recorder:
                 found = self.adopt(x.array, Box(x, before))
             return found
         if isinstance(x, np.ndarray):
-            found = self.symbols.get(key_of(x))
+            found = self.find(x)
             if found is None:
                 found = Symbol(Cell(self.graph, self.graph.constant(x.copy())))
                 self.bind(x, found)
@@ -284,15 +289,22 @@ class Recorder:
         if known is None:
             if id(leaf) not in self.zeroed:
                 self.recording.no_grads.append(leaf)
-        elif key_of(known.array) not in self.symbols:
+        elif self.find(known.array) is None:
             self.adopt(known.array, Gradient(leaf))
         self.zeroed.add(id(leaf))
+
+    def on_grad(self, leaf: Tensor) -> None:
+        """`leaf.grad` is asked for: what was there before the step is an input of it."""
+        grad = leaf._grad
+        if grad is not None and self.find(grad.array) is None:
+            self.leaves[id(leaf)] = leaf
+            self.adopt(grad.array, Gradient(leaf))
 
     def on_zero_grad(self, *leaves: Tensor) -> None:
         for leaf in leaves:
             self.leaves[id(leaf)] = leaf
             self.zeroed.add(id(leaf))
-            if leaf._grad is not None and key_of(leaf._grad.array) not in self.symbols:
+            if leaf._grad is not None and self.find(leaf._grad.array) is None:
                 self.adopt(leaf._grad.array, Gradient(leaf))
 
     def on_optimizer(self, optimizer: Any, args: Any, kwargs: Any) -> None:
@@ -304,9 +316,7 @@ class Recorder:
             )
         for group in optimizer.param_groups:  # gradients that were there before the step
             for p in group["params"]:
-                if p._grad is not None and key_of(p._grad.array) not in self.symbols:
-                    self.leaves[id(p)] = p
-                    self.adopt(p._grad.array, Gradient(p))
+                self.on_grad(p)
         self.collecting = []
         self.recording.actions.append(("optimizer", (optimizer, self.collecting)))
 
@@ -320,7 +330,7 @@ class Recorder:
         self.recording.modules.setdefault(id(module), module)
 
     def on_read(self, x: Tensor) -> None:
-        symbol = self.symbols.get(key_of(x.array))
+        symbol = self.find(x.array)
         if symbol is None or symbol.node.op in ("constant", "input"):
             return
         raise RecordingError(
@@ -377,7 +387,7 @@ class Recorder:
                 if len(places) > 1 and any(self.outside[i][1].cell is symbol.cell for i in places):
                     self.check_alone(symbol, node)
         self.symbols.clear()
-        self.kept.clear()
+        self.held.clear()
         return recording
 
 

@@ -7,6 +7,7 @@ graph, and then everything that the step leaves behind (written tensors, gradien
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,12 +16,12 @@ import numpy as np
 from sangja.compile import interpret
 from sangja.compile.graph import Node, reachable
 from sangja.compile.interpret import Values, Write
-from sangja.compile.record import Argument, Box, Drawn, Recording, Update
+from sangja.compile.record import Argument, Box, Drawn, Gradient, Recording, Update
 from sangja.compile.setting import Setting
 from sangja.core.errors import OutOfRangeError, RecordingError
 from sangja.engine import Tensor, wrap
 from sangja.engine.apply import quiet
-from sangja.engine.mode import ModeGuard
+from sangja.engine.mode import ModeGuard, Structure
 
 MakeProgram = Callable[[list[Node], list[Node], list[Write]], Any]
 
@@ -43,31 +44,45 @@ class Replay:
         self.program = make(self.nodes, wanted, self.writes)
         self.inputs = [node for node in self.nodes if node.op == "input"]
         self.bounds = [b for b in recording.graph.bounds if origin(b[0]).op == "input"]
+        self.with_grads = [n.payload.leaf for n in self.inputs if isinstance(n.payload, Gradient)]
         self.modules = [(m, m.training, members(m)) for m in recording.modules.values()]
+        self.version = Structure.version  # of the modules, when they were last looked at
+        self.grads = [(leaf, node) for leaf, node in recording.grads if node is not None]
+        self.left: dict[int, Tensor] = {}  # the gradients that the last call left
+        self.signatures: dict[int, Any] = {}  # of optimizers whose settings are known
+        self.readers = [self.reader(node) for node in self.inputs]
 
     # -- is it still the same program? ---------------------------------------------------------
 
     def fits(self) -> bool:
-        """Whether all modules are in the mode they were recorded in, and leaves without the
-        gradients that were not there. Raises `RecordingError` if a module has other members."""
-        for module, training, inside in self.modules:
-            if module.training is not training:
+        """Whether all modules are in the mode they were recorded in, and leaves have or lack
+        gradients as they did then. Raises `RecordingError` if a module has other members."""
+        if self.version != Structure.version:
+            for module, training, inside in self.modules:
+                if module.training is not training:
+                    return False
+                if members(module) != inside:
+                    raise RecordingError(
+                        f"the structure of a {type(module).__name__} changed since the step was "
+                        "compiled: a parameter, buffer or module was added, taken away or "
+                        "replaced. Call .reset() on the compiled step (its optimizer must know new "
+                        "parameters as well), or change values in place (load_state_dict, copy_)"
+                    )
+            self.version = Structure.version
+        for leaf in self.recording.no_grads:
+            if leaf._grad is not None:
                 return False
-            if members(module) != inside:
-                raise RecordingError(
-                    f"the structure of a {type(module).__name__} changed since the step was "
-                    "compiled: a parameter, buffer or module was added, taken away or replaced. "
-                    "Call .reset() on the compiled step (its optimizer must know new parameters "
-                    "as well), or change values in place (load_state_dict, copy_)"
-                )
-        return all(leaf._grad is None for leaf in self.recording.no_grads)
+        return all(leaf._grad is not None for leaf in self.with_grads)
 
     def check_bounds(self, arguments: list[Tensor]) -> None:
         """Refuse a label or an index that is out of range, before any work."""
         for node, count, allowed in self.bounds:
             values = self.fetch(origin(node), arguments)
             low = -count if allowed == "wrap" else 0
-            if not values.size or (values.min() >= low and values.max() < count):
+            if low == 0 and values.dtype == np.int64:  # in one look: below 0 is huge, without sign
+                if not values.size or np.maximum.reduce(values.view(np.uint64), None) < count:
+                    continue
+            elif not values.size or (values.min() >= low and values.max() < count):
                 continue
             wrong = (values < low) | (values >= count)
             if isinstance(allowed, int):
@@ -93,9 +108,25 @@ class Replay:
             self.act(drawn)
         except Changed as change:
             return self.run_updates_eagerly(arguments, drawn, change.args[0])
-        given = [self.fetch(node, arguments, drawn) for node in self.inputs]
+        self.find_spare()
+        given = [read(arguments, drawn) for read in self.readers]
         values = self.program.execute(given)
         return self.leave_behind(values, arguments, self.writes)
+
+    def find_spare(self) -> None:
+        """Gradients of the last call that only their leaf holds: their memory is used again."""
+        spare = self.program.spare
+        spare.clear()
+        for leaf, node in self.grads:
+            grad = leaf._grad
+            # Counted: the leaf and this name; the tensor and the program, and what counts them.
+            if (
+                grad is not None
+                and grad is self.left.get(node.number)
+                and sys.getrefcount(grad) <= 4
+                and sys.getrefcount(grad.array) <= 3
+            ):
+                spare.add(node.number)
 
     def act(self, drawn: dict[int, Any]) -> None:
         """What the host does itself. Raises `Changed` with the updates that were to be made."""
@@ -107,6 +138,10 @@ class Replay:
                 what[0](*what[1])
             else:
                 optimizer, updates = what
+                signature = optimizer.signature()
+                if signature is not None and signature == self.signatures.get(id(optimizer)):
+                    continue
+                self.signatures[id(optimizer)] = signature
                 found = self.collect(optimizer)
                 if changed is not None or not take_settings(updates, found):
                     changed = [*(changed or []), (updates, found)]
@@ -127,21 +162,23 @@ class Replay:
             optimizer.step()
         return found
 
-    def fetch(
-        self, node: Node, arguments: list[Tensor], drawn: dict[int, Any] | None = None
-    ) -> Any:
-        """The array of an input."""
+    def reader(self, node: Node) -> Callable[[list[Tensor], dict[int, Any]], Any]:
+        """How the value of an input is found at each call."""
         source = node.payload
-        kind = source.__class__
-        if kind is Argument:
-            return arguments[source.place].array
-        if kind is Box:
-            return source.tensor.array
-        if kind is Setting:
-            return source.again()
-        if kind is Drawn:
-            return (drawn or {})[id(source)]
-        return source.leaf._grad.array
+        if isinstance(source, Argument):
+            return lambda arguments, drawn: arguments[source.place].array
+        if isinstance(source, Box):
+            tensor = source.tensor
+            return lambda arguments, drawn: tensor.array
+        if isinstance(source, Setting):
+            return lambda arguments, drawn: source.again()
+        if isinstance(source, Drawn):
+            return lambda arguments, drawn: drawn[id(source)]
+        return lambda arguments, drawn: source.leaf._grad.array
+
+    def fetch(self, node: Node, arguments: list[Tensor], drawn: Any = None) -> Any:
+        """The value of an input now."""
+        return self.reader(node)(arguments, drawn or {})
 
     def leave_behind(
         self, values: Values, arguments: list[Tensor], writes: list[tuple[Any, Node]]
@@ -154,7 +191,10 @@ class Replay:
             if tensor._counter is not None:
                 tensor._counter.bump("a compiled step")
         for leaf, gradient in self.recording.grads:
-            leaf._grad = None if gradient is None else wrap(values[gradient.number])
+            if gradient is None:
+                leaf._grad = None
+            elif leaf._grad is None or leaf._grad.array is not values[gradient.number]:
+                leaf._grad = self.left[gradient.number] = wrap(values[gradient.number])
         return [wrap(values[node.number]) for node in self.recording.results]
 
     def run_updates_eagerly(

@@ -200,11 +200,18 @@ class Scheduler:
         for step in path:
             shown = place.strided.look((step,))
             if shown is None:
-                place = self.copy(place, default_order(place.strided.shape))
+                place = self.copied(place)
                 shown = place.strided.look((step,))
                 assert shown is not None
             place = Place(place.buffer, shown)
         return place
+
+    def copied(self, place: Place) -> Place:
+        """A copy of a place in row order, made once."""
+        key = (place.buffer, place.strided)
+        if key not in self.copies:
+            self.copies[key] = self.copy(place, default_order(place.strided.shape))
+        return self.copies[key]
 
     def lifted(
         self, place: Place, shape: tuple[int, ...], where: tuple[int, ...], domain: tuple[int, ...]
@@ -213,10 +220,7 @@ class Scheduler:
         where its memory cannot be walked like that."""
         strides = lift(place.strided, shape, where, domain)
         if strides is None:
-            key = (id(place.buffer), place.strided)
-            if key not in self.copies:
-                self.copies[key] = self.copy(place, default_order(place.strided.shape))
-            place = self.copies[key]
+            place = self.copied(place)
             strides = lift(place.strided, shape, where, domain)
         assert strides is not None, (shape, where, domain)
         return place, strides
@@ -249,7 +253,11 @@ class Scheduler:
         base, value = node.inputs
         path = node.params[0]
         group = self.owner.get(value.number)
-        if value.number not in self.places and group is None and value.op not in ("view", "empty"):
+        if (
+            value.number not in self.places
+            and group is None
+            and value.op not in ("view", "empty", "constant")
+        ):
             group = self.attach(value, value.shape, None)
         memory = self.memory_for(node, base, group)
         shown = memory.strided.look(path)

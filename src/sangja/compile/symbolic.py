@@ -152,6 +152,10 @@ class Symbol:
 
     flatten = ravel
 
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Symbol:
+        a, b = normalize_dim(axis1, self.ndim), normalize_dim(axis2, self.ndim)
+        return self.look(("diagonal", (offset, a, b)))
+
     def expand(self, shape: tuple[int, ...]) -> Symbol:
         return self.look(("expand", tuple(shape)))
 
@@ -407,7 +411,7 @@ def reduce(
     if name in ("any", "all"):
         node = graph.cast(node, bool)
     elif name in ("sum", "prod"):
-        found = function.reduce(np.ones(1, node.dtype), dtype=dtype).dtype
+        found = function.reduce(np.zeros(1, node.dtype), dtype=dtype).dtype
         node = graph.cast(node, found)
     empty = any(x.shape[d] == 0 for d in dims)
     if empty:

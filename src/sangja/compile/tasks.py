@@ -18,7 +18,7 @@ def short(dtype: Any) -> str:
     return str(np.dtype(dtype).str[1:])
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Buffer:
     """Memory for one value: `order` are its dimensions from slow to fast. `source` is what it is
     outside of the program, if it is not in the arena."""
@@ -47,7 +47,7 @@ class Place:
     strided: Strided
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Task:
     """Something to run. `ancestors`: the bits of all tasks that must run before it."""
 
@@ -62,7 +62,7 @@ class Task:
         return 1 << self.number
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Call(Task):
     """An operation with a kernel of its own, or a host function."""
 
@@ -70,7 +70,7 @@ class Call(Task):
         return f"{self.nodes[0].op}"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Group(Task):
     """Loops over one domain.
 

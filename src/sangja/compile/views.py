@@ -3,6 +3,7 @@
     ("index", (i, (start, step, count), …))   one entry a dimension: an int takes it away
     ("permute", (1, 0, …))                    dimensions in another order
     ("expand", shape)                         broadcast
+    ("diagonal", (offset, dim1, dim2))        a diagonal of two dimensions, as the last dimension
     ("reshape", shape)                        the same elements, row by row, in another shape
 
 `Strided` is a place in a buffer as a path sees it: an offset, a shape and strides, in elements.
@@ -27,6 +28,9 @@ def view_shape(shape: Shape, path: Path) -> Shape:
             shape = tuple(i[2] for i in how if not isinstance(i, int))
         elif kind == "permute":
             shape = tuple(shape[d] for d in how)
+        elif kind == "diagonal":
+            rest = tuple(n for d, n in enumerate(shape) if d not in how[1:])
+            shape = (*rest, diagonal_of(shape, *how)[1])
         else:
             shape = tuple(how)
     return shape
@@ -41,6 +45,10 @@ def apply_path(x: Any, path: Path) -> Any:
             x = x.transpose(how)
         elif kind == "expand":
             x = np.broadcast_to(x, how)
+        elif kind == "diagonal":
+            writeable = x.flags.writeable
+            x = x.diagonal(*how)
+            x.flags.writeable = writeable
         else:
             x = x.reshape(how)
     return x
@@ -54,6 +62,12 @@ def write_path(x: Any, path: Path, value: Any) -> None:
         x.reshape(-1)[places.reshape(-1)] = np.asarray(value).reshape(-1)
         return
     shown[...] = value
+
+
+def diagonal_of(shape: Shape, offset: int, dim1: int, dim2: int) -> tuple[tuple[int, int], int]:
+    """Where in two dimensions a diagonal begins, and how long it is."""
+    begin = (max(-offset, 0), max(offset, 0))
+    return begin, max(0, min(shape[dim1] - begin[0], shape[dim2] - begin[1]))
 
 
 def as_slice(start: int, step: int, count: int) -> slice:
@@ -96,6 +110,8 @@ class Strided:
                 )
             elif kind == "expand":
                 place = place.expand(how)
+            elif kind == "diagonal":
+                place = place.diagonal(*how)
             else:
                 place = place.reshape(how)
         return place
@@ -110,6 +126,16 @@ class Strided:
                 shape.append(i[2])
                 strides.append(i[1] * stride)
         return Strided(offset, tuple(shape), tuple(strides))
+
+    def diagonal(self, offset: int, dim1: int, dim2: int) -> Strided:
+        begin, count = diagonal_of(self.shape, offset, dim1, dim2)
+        s1, s2 = self.strides[dim1], self.strides[dim2]
+        rest = [d for d in range(len(self.shape)) if d not in (dim1, dim2)]
+        return Strided(
+            self.offset + begin[0] * s1 + begin[1] * s2,
+            (*[self.shape[d] for d in rest], count),
+            (*[self.strides[d] for d in rest], s1 + s2),
+        )
 
     def expand(self, shape: Shape) -> Strided:
         lead = len(shape) - len(self.shape)

@@ -11,7 +11,8 @@ from sangja.data.dataset import (
     TensorDataset,
     random_split,
 )
-from sangja.data.loader import DataLoader, get_worker_info
+from sangja.data.loader import DataLoader
+from sangja.data.processes import WorkerDiedError
 from sangja.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -20,6 +21,7 @@ from sangja.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from sangja.data.worker import WorkerInfo, get_worker_info
 
 __all__ = [
     "BatchSampler",
@@ -36,6 +38,8 @@ __all__ = [
     "SubsetRandomSampler",
     "TensorDataset",
     "WeightedRandomSampler",
+    "WorkerDiedError",
+    "WorkerInfo",
     "default_collate",
     "default_convert",
     "get_worker_info",

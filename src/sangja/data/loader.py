@@ -3,50 +3,42 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator as Generator_, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError as FutureTimeout
-from dataclasses import dataclass
 from typing import Any
 
 from sangja.backend.generator import Generator, default_generator
-from sangja.core.errors import ArgumentError, SangjaError
+from sangja.core.errors import ArgumentError
 from sangja.data.collate import default_collate, default_convert
 from sangja.data.dataset import IterableDataset, Subset, TensorDataset
+from sangja.data.processes import LoaderTimeoutError, Processes, context_of
 from sangja.data.sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
+from sangja.data.worker import WorkerInfo, fetch_keyed, kept_seeds, sample_at, worker
 from sangja.engine import wrap
 
-
-class LoaderTimeoutError(SangjaError, RuntimeError):
-    """A worker that took longer than `timeout`."""
-
-
-@dataclass(frozen=True)
-class WorkerInfo:
-    """Which worker this thread is: `id` of `num_workers`, its `seed`, the `dataset`."""
-
-    id: int
-    num_workers: int
-    seed: int
-    dataset: Any
-
-
-_worker = threading.local()
-
-
-def get_worker_info() -> WorkerInfo | None:
-    """In a worker thread of a DataLoader who it is; elsewhere None."""
-    return getattr(_worker, "info", None)
+Generating = Generator_[Any, None, None]
 
 
 class DataLoader:
     """Goes through a data set in batches, once per `for`.
 
-    `num_workers` threads read ahead (0: none); batches come in the same order with any number.
-    Arguments and defaults are PyTorch's; with the same seed so is the order. `state_dict()` inside
-    an epoch and `load_state_dict()` before the next `for` go on exactly after the last batch that
-    was given out.
+    `num_workers` threads read ahead (0: none), or processes if `multiprocessing_context` is given
+    ("fork", "spawn", "forkserver"); batches come in the same order with any number. Arguments and
+    defaults are PyTorch's; with the same seed so is the order. `state_dict()` inside an epoch and
+    `load_state_dict()` before the next `for` go on exactly after the last batch that was given
+    out.
+
+    Random numbers that a data set draws: with `per_sample_seeds=True` every sample draws sangja's,
+    Python's and NumPy's global random numbers from a stream of its own, keyed by (seed of the
+    epoch, number of the batch, position in it), so that batches are equal bit for bit for any
+    number of workers of any kind (threads then read one sample at a time); what is drawn elsewhere
+    is untouched. By default (None) processes do so, while without workers the numbers come from
+    the one global stream, as in PyTorch. A stream (IterableDataset) is always read by the caller,
+    each of its samples once.
+
+    Errors of a sample keep their type and name the sample; a worker process that ends is a
+    RuntimeError with its last sample, one that hangs is a RuntimeError after `timeout` seconds.
 
     >>> import sangja
     >>> data = TensorDataset(sangja.arange(5))
@@ -74,8 +66,10 @@ class DataLoader:
         persistent_workers: bool = False,
         pin_memory_device: str = "",
         in_order: bool = True,
+        per_sample_seeds: bool | None = None,
     ) -> None:
         check_numbers(num_workers, timeout, prefetch_factor)
+        check_workers(num_workers, multiprocessing_context, persistent_workers)
         stream = isinstance(dataset, IterableDataset)
         check_choices(stream, batch_size, shuffle, sampler, batch_sampler, drop_last)
         self.dataset = dataset
@@ -86,6 +80,11 @@ class DataLoader:
         self.generator = generator
         self.prefetch_factor = prefetch_factor or 2
         self.persistent_workers = persistent_workers
+        self.pin_memory_device = pin_memory_device
+        self.in_order = in_order
+        self.multiprocessing_context = multiprocessing_context
+        self.per_sample_seeds = per_sample_seeds
+        self._processes: Processes | None = None
         if batch_sampler is not None:
             batch_size, drop_last = None, False
         if sampler is None:
@@ -128,12 +127,50 @@ class DataLoader:
             for _ in itertools.islice(jobs, resume["given"]):
                 self._given += 1
             self._set_random_states(now)
-        results = map(self._fetch, jobs) if not self.num_workers else self._read_ahead(jobs, seed)
-        for batch in results:
-            self._given += 1
-            yield batch
+        results = self._results(jobs, seed, self._given)
+        try:
+            for batch in results:
+                self._given += 1
+                yield batch
+        finally:
+            results.close()
         self._given = 0
         self._epoch_start = []
+
+    def _results(self, jobs: Iterator[Any], seed: int, first: int) -> Generating:
+        """The batches of the jobs, read by whoever reads here."""
+        stream = isinstance(self.dataset, IterableDataset)
+        if not self.num_workers or (stream and self.multiprocessing_context is not None):
+            for number, job in enumerate(jobs, first):
+                yield self._fetch(job, (seed, number))
+        elif self.multiprocessing_context is None:
+            yield from self._read_ahead(jobs, seed, first)
+        else:
+            yield from self._read_in_processes(jobs, seed, first)
+
+    def _read_in_processes(self, jobs: Iterator[Any], seed: int, first: int) -> Generating:
+        processes, self._processes = self._processes, None
+        if processes is None:
+            processes = Processes(self, context_of(self.multiprocessing_context))
+        whole = False
+        try:
+            yield from processes.read(jobs, seed, first, self.per_sample_seeds is not False)
+            whole = True
+        except GeneratorExit:
+            if self.persistent_workers:
+                processes.drain()
+                whole = True
+            raise
+        finally:
+            if whole and self.persistent_workers:
+                self._processes = processes
+            else:
+                processes.stop()
+
+    def __del__(self) -> None:
+        processes = getattr(self, "_processes", None)
+        if processes is not None:
+            processes.stop()
 
     def _jobs(self) -> Iterator[Any]:
         """What to fetch for each batch: lists of indices, one index, or samples of a stream."""
@@ -147,9 +184,12 @@ class DataLoader:
         else:
             yield from self.sampler if self.batch_sampler is None else self.batch_sampler
 
-    def _fetch(self, job: Any) -> Any:
+    def _fetch(self, job: Any, key: tuple[int, int]) -> Any:
         if isinstance(self.dataset, IterableDataset):
             return self.collate_fn(job)
+        if self.per_sample_seeds:
+            with kept_seeds():
+                return fetch_keyed(self.dataset, job, self.collate_fn, key)
         if self.batch_sampler is None:
             return self.collate_fn(sample_at(self.dataset, job))
         if self.collate_fn is default_collate:
@@ -158,13 +198,13 @@ class DataLoader:
                 return rows
         return self.collate_fn([sample_at(self.dataset, i) for i in job])
 
-    def _read_ahead(self, jobs: Iterator[Any], seed: int) -> Iterator[Any]:
+    def _read_ahead(self, jobs: Iterator[Any], seed: int, first: int) -> Iterator[Any]:
         """The batches in order, fetched by threads a few ahead of where the reader is."""
         numbers = itertools.count()
 
         def introduce() -> None:
             number = next(numbers)
-            _worker.info = WorkerInfo(number, self.num_workers, seed + number, self.dataset)
+            worker.info = WorkerInfo(number, self.num_workers, seed + number, self.dataset)
             if self.worker_init_fn is not None:
                 self.worker_init_fn(number)
 
@@ -172,12 +212,13 @@ class DataLoader:
         waiting: deque[Future[Any]] = deque()
         try:
             ahead = self.num_workers * self.prefetch_factor
-            for job in itertools.islice(jobs, ahead):
-                waiting.append(pool.submit(self._fetch, job))
+            keyed = zip(jobs, ((seed, at) for at in itertools.count(first)), strict=False)
+            for job, key in itertools.islice(keyed, ahead):
+                waiting.append(pool.submit(self._fetch, job, key))
             while waiting:
                 batch = self._result(waiting.popleft())
-                for job in itertools.islice(jobs, 1):
-                    waiting.append(pool.submit(self._fetch, job))
+                for job, key in itertools.islice(keyed, 1):
+                    waiting.append(pool.submit(self._fetch, job, key))
                 yield batch
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -217,15 +258,6 @@ class DataLoader:
         self._resume = dict(state) if state["given"] else None
 
 
-def sample_at(dataset: Any, index: Any) -> Any:
-    """dataset[index]; an error in it gets a note that says which sample it was."""
-    try:
-        return dataset[index]
-    except Exception as error:
-        error.add_note(f"raised while the DataLoader fetched sample {index!r} of the data set")
-        raise
-
-
 def fetch_rows(dataset: Any, indices: list[int]) -> list[Any] | None:
     """The batch of a TensorDataset (or a Subset of one) taken row-wise at once, as collating single
     samples would give it; None for other data sets."""
@@ -248,6 +280,19 @@ def check_numbers(num_workers: int, timeout: float, prefetch_factor: int | None)
         raise ArgumentError(
             "prefetch_factor option needs num_workers > 0 and must itself be at least 1"
         )
+
+
+def check_workers(num_workers: int, context: Any, persistent: bool) -> None:
+    """Refuse options of workers where there are none."""
+    if context is not None:
+        if not num_workers:
+            raise ArgumentError(
+                "multiprocessing_context can only be used with multi-process loading "
+                f"(num_workers > 0), but got num_workers={num_workers}"
+            )
+        context_of(context)
+    if persistent and not num_workers:
+        raise ArgumentError("persistent_workers option needs num_workers > 0")
 
 
 def check_choices(

@@ -22,9 +22,9 @@ from sangja.core.errors import (
     InplaceError,
     ShapeError,
 )
-from sangja.engine.apply import remember_pick
+from sangja.engine.apply import apply, remember_pick
 from sangja.engine.mode import MODE, ModeGuard, announce
-from sangja.engine.structure import conjugate, fit
+from sangja.engine.structure import Copy, conjugate, fit
 from sangja.engine.tensor import NOTHING, SEVERAL, Node, Tensor, node_of, wrap
 
 ndarray = np.ndarray
@@ -321,8 +321,11 @@ def backward(
             continue
         if tensor.array.dtype.kind == "c":
             d = conjugate(d)
-        fresh = d.__class__ is ndarray and d.base is None and sys.getrefcount(d) <= 2
-        receivers.append((tensor, d if fresh or isinstance(d, Tensor) else np.array(d)))
+        if isinstance(d, Tensor):  # several leaves may get the same one: each gets its own memory
+            receivers.append((tensor, apply(Copy, d)))
+            continue
+        fresh = d.base is None and sys.getrefcount(d) <= 2
+        receivers.append((tensor, d if fresh else np.array(d)))
     for tensor, d in receivers:
         accumulate(tensor, d)
 

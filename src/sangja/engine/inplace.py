@@ -18,7 +18,7 @@ from sangja.core.errors import DTypeError, GradientError, ShapeError
 from sangja.engine.apply import apply, quiet, remember
 from sangja.engine.mode import MODE
 from sangja.engine.primitive import Primitive
-from sangja.engine.structure import broadcast_to, fit
+from sangja.engine.structure import Copy, broadcast_to, fit
 from sangja.engine.tensor import Node, Tensor, View, base_of, node_of, share, version_of, wrap
 
 
@@ -42,30 +42,6 @@ class Overwrite(Primitive):
         for look in path:
             g = look(g)
         return g
-
-
-class Copy(Primitive):
-    """z = x in new memory"""
-
-    grad_name = "CloneBackward0"
-
-    def forward(xp, x):
-        return xp.array(x, order="K")
-
-    def dx(g):
-        return g
-
-
-class OrderedCopy(Copy):
-    """z = x in new memory, the last dimension's (or that of `order`) elements side by side"""
-
-    grad_name = "CloneBackward0"
-
-    def forward(xp, x, *, order=None):
-        if order is None:
-            return xp.array(x, order="C")
-        back = sorted(range(x.ndim), key=order.__getitem__)
-        return xp.array(x.transpose(order), order="C").transpose(back)
 
 
 class Replace(Primitive):

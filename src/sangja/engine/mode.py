@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -175,6 +175,17 @@ class inference_mode(ModeGuard):
 def is_inference_mode_enabled() -> bool:
     """Whether the code runs in `inference_mode`."""
     return MODE.get().inference
+
+
+class Structure:
+    """Counts changes of modules: members added or replaced, training switched. Who keeps something
+    about modules looks again only when this moved."""
+
+    version: ClassVar[int] = 0
+
+    @classmethod
+    def change(cls) -> None:
+        cls.version += 1
 
 
 def announce(event: str, *things: Any) -> None:

@@ -51,6 +51,30 @@ class Cast(Primitive):
         return g
 
 
+class Copy(Primitive):
+    """z = x in new memory"""
+
+    grad_name = "CloneBackward0"
+
+    def forward(xp, x):
+        return xp.array(x, order="K")
+
+    def dx(g):
+        return g
+
+
+class OrderedCopy(Copy):
+    """z = x in new memory, the last dimension's (or that of `order`) elements side by side"""
+
+    grad_name = "CloneBackward0"
+
+    def forward(xp, x, *, order=None):
+        if order is None:
+            return xp.array(x, order="C")
+        back = sorted(range(x.ndim), key=order.__getitem__)
+        return xp.array(x.transpose(order), order="C").transpose(back)
+
+
 class Conjugate(Primitive):
     """z = x with the sign of the imaginary parts turned"""
 

@@ -92,7 +92,9 @@ class NodeExtra:
 
 def e_index(edge: Any) -> int:
     """Which output of its operation an edge leads to."""
-    return int(edge.static["index"]) if type(edge) is Node and "index" in edge.static else 0
+    if type(edge) is Node and edge.primitive.grad_name == "PickBackward0":
+        return int(edge.static["index"])
+    return 0  # an index among the settings of other operations is the user's
 
 
 class AccumulateGrad:
@@ -218,6 +220,7 @@ class Tensor(Operations):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward()` accumulated here; None before the first."""
+        announce("grad", self)
         return self._grad
 
     @grad.setter

@@ -13,21 +13,39 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from sangja.core import dtypes
-from sangja.core.errors import ArgumentError, CheckpointError, DamagedFileError, DTypeError
+from sangja.core.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    CheckpointError,
+    DamagedFileError,
+    DTypeError,
+)
 from sangja.engine import Tensor, wrap
 from sangja.io.document import read_document, write_document
 from sangja.io.header import METADATA_KEY, is_unicode
 from sangja.io.tensorfile import TensorFile, read_tensor_file, write_tensor_file
 from sangja.io.text import quote
+from sangja.io.torchfile import read_torch_file
+from sangja.io.torchwrite import write_torch_file
 
 _TENSOR, _ARRAY = "$tensor", "$array"
 _COMPLEX = "complex128"  # the format has no such dtype: kept as pairs of float64
 # What other programs look for to know that weights lie as PyTorch lays them.
 _LAYOUT = {"format": "pt"}
+# Names of files that are written as PyTorch writes them.
+_OF_TORCH = (".pt", ".pth", ".tar", ".bin", ".ckpt")
+_NEW_ZIP = "_use_new_zipfile_serialization"
 
 
-def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
+def save(
+    obj: Any, f: str | os.PathLike[str] | BinaryIO, *, format: str | None = None, **unused: Any
+) -> None:
     """Save nested dicts, lists and tuples of tensors, arrays and plain values.
+
+    The extension says in which format: ``.pt``, ``.pth``, ``.tar``, ``.bin`` and ``.ckpt`` are
+    PyTorch's, which ``torch.load(path, weights_only=True)`` reads; all others, and open files, are
+    safetensors. ``format="torch"`` or ``"safetensors"`` decides otherwise. PyTorch's further
+    arguments (``pickle_module``, ``pickle_protocol``) are taken and mean nothing here.
 
     A path is written atomically: whenever the process is killed, the path holds the old or the
     new checkpoint, whole. An open binary file is written in order. A ``state_dict`` becomes a
@@ -53,6 +71,12 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
     >>> load(file)
     {'epoch': 3, 'mean': array([0., 0.]), 'state': {0: (1, 2)}}
     """
+    check_unused("save", unused, ("pickle_module", "pickle_protocol", _NEW_ZIP))
+    if format not in (None, "torch", "safetensors"):
+        raise ArgumentError(f"save: format is 'torch' or 'safetensors', got {quote(format)}")
+    if format == "torch" or (format is None and _is_torch_name(f)):
+        write_torch_file(f, obj)
+        return
     shelf = _Shelf()
     document = write_document(obj, shelf.put_away)
     write_tensor_file(f, shelf.arrays, _LAYOUT, document)
@@ -63,13 +87,18 @@ def load(
     map_location: object = None,
     *,
     weights_only: bool = True,
+    mmap: bool | None = None,
+    **unused: Any,
 ) -> Any:
-    """Load what `save` wrote; of a safetensors file of another program, a dict of its tensors.
+    """Load what `save` wrote, a file of PyTorch (zip or older) or a safetensors file.
 
-    Every byte is checked against its checksum (`read_tensor_file` tells whether the file has
-    any). No file can make this run code, whatever ``weights_only`` says: it is taken so that
-    PyTorch's calls work. ``map_location`` may be None, the CPU, a dict of devices to the CPU, or a
-    function, which is not asked: everything is loaded to the CPU.
+    What the file is, its first bytes say, not its name. Every byte of a tensor is checked against
+    its checksum where the file has one. No file can make this run code, whatever
+    ``weights_only`` says: it is taken so that PyTorch's calls work, and a file that needs code
+    (a whole pickled module) is refused. ``map_location``: everything loads to the CPU; None, a
+    CPU device, a function or a dict that ends there are taken. ``mmap=True`` leaves the tensors of
+    a PyTorch file on the disk until they are used, unchecked; what is written into them stays in
+    memory. A saved ``Parameter`` comes as a leaf tensor that requires a gradient.
 
     Raises
     ------
@@ -82,12 +111,15 @@ def load(
     CheckpointError
         if the system refuses to read it, or it was written by a newer version of sangja.
     """
-    targets = map_location.values() if isinstance(map_location, dict) else [map_location or "cpu"]
-    if not callable(map_location) and any(str(target) != "cpu" for target in targets):
+    check_unused("load", unused, ("pickle_module", "encoding"))
+    if not _ends_on_the_cpu(map_location):
         raise ArgumentError(
             f"load: map_location={quote(map_location)}; a checkpoint loads to the CPU. "
             "Leave map_location out and move what was loaded."
         )
+    of_torch = read_torch_file(f, bool(mmap))
+    if of_torch is not None:
+        return of_torch[0]
     file = read_tensor_file(f)
     if file.document is None:
         return {name: _to_tensor(name, array) for name, array in file.tensors.items()}
@@ -98,6 +130,23 @@ def load(
         raise DamagedFileError(
             f"{label} is damaged: {error}. Load an earlier checkpoint, or save it anew."
         ) from error
+
+
+def check_unused(what: str, given: dict[str, Any], known: tuple[str, ...]) -> None:
+    """Refuse arguments that PyTorch does not take either."""
+    for name in given:
+        if name not in known:
+            raise ArgumentTypeError(f"{what}() got an unexpected keyword argument {quote(name)}")
+
+
+def _is_torch_name(f: Any) -> bool:
+    return isinstance(f, str | os.PathLike) and os.fsdecode(f).lower().endswith(_OF_TORCH)
+
+
+def _ends_on_the_cpu(place: object) -> bool:
+    if isinstance(place, dict):
+        return all(str(target) == "cpu" for target in place.values())
+    return place is None or callable(place) or str(place) in ("cpu", "cpu:0")
 
 
 class _Shelf:

@@ -41,6 +41,18 @@ _SIGNS: tuple[tuple[bytes, str], ...] = (
 _OLD_PYTORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 
 
+def is_torch_zip(head: bytes) -> bool:
+    """Whether a file is a zip whose first member is PyTorch's pickle, or is named as its parts."""
+    first = head[30 : 30 + int.from_bytes(head[26:28], "little")] if len(head) > 30 else b""
+    parts = (b"/data.pkl", b"/version", b"/byteorder", b"/.format_version")
+    return head.startswith(b"PK\x03\x04") and (first.endswith(parts) or b"/data.pkl" in head)
+
+
+def is_old_torch(head: bytes) -> bool:
+    """Whether a file begins with the number of PyTorch before 1.6."""
+    return head[:1] == b"\x80" and _OLD_PYTORCH in head[:32]
+
+
 def looks_like(head: bytes) -> str | None:
     """What the file is, with what to do instead; None where nothing known fits."""
     if not head:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sangja.core.errors import ArgumentError, ArgumentTypeError, OutOfRangeError
 from sangja.engine import Tensor
+from sangja.engine.mode import Structure
 from sangja.nn.module import Module, indent
 from sangja.nn.parameter import Parameter
 from sangja.nn.registry import typename
@@ -205,6 +206,7 @@ class ModuleDict(Module):
 
     def __delitem__(self, key: str) -> None:
         del self._modules[key]
+        Structure.change()
 
     def __len__(self) -> int:
         return len(self._modules)

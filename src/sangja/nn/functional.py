@@ -36,7 +36,7 @@ from sangja.ops.adaptive import (
 )
 from sangja.ops.attention import multi_head_attention_forward, scaled_dot_product_attention
 from sangja.ops.bag import embedding_bag
-from sangja.ops.classification import cross_entropy, nll_loss
+from sangja.ops.classification import cross_entropy, linear_cross_entropy, nll_loss
 from sangja.ops.conv import (
     conv1d,
     conv2d,
@@ -159,6 +159,7 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
     "log_softmax",
     "logsigmoid",

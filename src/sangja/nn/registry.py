@@ -12,6 +12,7 @@ from sangja.core.errors import (
     MissingAttributeError,
 )
 from sangja.engine import Tensor
+from sangja.engine.mode import Structure
 from sangja.nn.parameter import Buffer, Parameter
 
 
@@ -70,6 +71,7 @@ class Registry:
                 raise MissingAttributeError("cannot assign module before Module.__init__() call")
             self._forget(name, own["_modules"])
             own["_modules"][name] = value
+            Structure.change()
         elif isinstance(value, Buffer):
             if "_buffers" not in own:
                 raise MissingAttributeError("cannot assign buffer before Module.__init__() call")
@@ -77,7 +79,10 @@ class Registry:
             self.register_buffer(name, value, persistent=getattr(value, "persistent", True))
         elif "_parameters" in own and self._holds(name):
             self._replace(name, value)
+            Structure.change()
         else:
+            if name == "training":
+                Structure.change()
             super().__setattr__(name, value)
 
     def _holds(self, name: str) -> bool:
@@ -113,6 +118,7 @@ class Registry:
         for table in (self._parameters, self._buffers, self._modules):
             if name in table:
                 del table[name]  # type: ignore[attr-defined]
+                Structure.change()
                 self._non_persistent_buffers_set.discard(name)
                 return
         super().__delattr__(name)
@@ -140,6 +146,7 @@ class Registry:
                 "the value in the forward() method."
             )
         self._parameters[name] = param
+        Structure.change()
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is kept but not learned; only a `persistent` one is saved."""
@@ -152,6 +159,7 @@ class Registry:
                 "(sangja Tensor or None required)"
             )
         self._buffers[name] = tensor
+        Structure.change()
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -163,6 +171,7 @@ class Registry:
             raise ArgumentTypeError(f"{typename(module)} is not a Module subclass")
         self._check_name(name, self._modules, "module")
         self._modules[name] = module
+        Structure.change()
 
     register_module = add_module
 

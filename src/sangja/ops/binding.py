@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sangja.core.errors import OperandError
-from sangja.engine import Primitive, Tensor, binary, rearrange
+from sangja.engine import Primitive, Tensor, binary, named, rearrange
 from sangja.engine.inplace import check_writable, past, write
 from sangja.engine.operations import Operations
 from sangja.ops import exponential
@@ -28,14 +28,20 @@ def operator_of(primitive: type[Primitive], name: str) -> Callable[..., Any]:
     return operate
 
 
+# The backward functions that PyTorch prints for `1 - x` and `1 / x`.
+REFLECTED = {"__rsub__": "RsubBackward1", "__rtruediv__": "MulBackward0"}
+
+
 def reflected_of(primitive: type[Primitive], name: str) -> Callable[..., Any]:
     """`y ∘ x` where y is no tensor."""
+    grad_name = REFLECTED.get(name)
 
     def operate(x: Any, y: Any) -> Tensor:
         try:
-            return binary(primitive, y, x)
+            z = binary(primitive, y, x)
         except OperandError:
             return NotImplemented
+        return z if grad_name is None else named(z, grad_name)
 
     operate.__name__ = operate.__qualname__ = name
     return operate

@@ -12,6 +12,7 @@ from sangja.engine import Primitive, Tensor, apply, named
 from sangja.ops.arguments import as_tensor
 from sangja.ops.elementwise import where
 from sangja.ops.exponential import exp
+from sangja.ops.layers import linear
 from sangja.ops.loss import reduced, reduction_of
 from sangja.ops.reduce import sum as total
 from sangja.ops.shape import permute, reshape
@@ -241,6 +242,11 @@ def soft_cross_entropy(
     x: Tensor, p: Tensor, w: Any, reduction: str, label_smoothing: float
 ) -> Tensor:
     """z = −Σ w · p · ln softmax(x), for a probability p of each class."""
+    if x.ndim > 1 and p.ndim and p.shape[0] != x.shape[0]:
+        raise ArgumentError(
+            f"cross_entropy: Expected input batch_size ({x.shape[0]}) to match target batch_size "
+            f"({p.shape[0]})."
+        )
     if p.shape != x.shape:
         raise ShapeError(
             "cross_entropy: a floating target holds a probability for each class and must have "
@@ -283,3 +289,61 @@ def nll_loss(
     z = -(apply(PickClass, rows, labels, ignore_index=ignore_index) * scale)
     name = "NllLossBackward0" if x.ndim < 3 else "NllLoss2DBackward0"
     return named(total(z) if how != "none" else reshape(z, t.shape), name, x)
+
+
+def linear_cross_entropy(
+    input: Any,
+    linear_weight: Any,
+    target: Any,
+    *,
+    linear_bias: Any = None,
+    weight: Any = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """z = `cross_entropy` of the scores x · Wᵀ + b: a last layer and its loss.
+
+    x (N, features) or (features,); W (C, features), or (C, d₁, …, features) for losses at d₁ × …
+    places; b as W without its last dimension. `options` say how PyTorch saves memory, and change
+    nothing here. Raises `ShapeError` for shapes that do not fit.
+    """
+    x, w = as_tensor(input), as_tensor(linear_weight, "linear_weight")
+    name = "linear_cross_entropy"
+    if x.ndim not in (1, 2):
+        raise ShapeError(f"{name}: expected input with dimensionality 1 or 2, got {x.ndim}")
+    if w.ndim < 2:
+        raise ShapeError(
+            f"{name}: expected linear_weight with dimensionality at least 2, got {w.ndim}"
+        )
+    if x.shape[-1] != w.shape[-1]:
+        raise ShapeError(
+            f"{name}: expected equal input and linear_weight last dimensions (in_features), got "
+            f"{x.shape[-1]} and {w.shape[-1]}, respectively"
+        )
+    places = tuple(w.shape[:-1])
+    b = None if linear_bias is None else as_tensor(linear_bias, "linear_bias")
+    if b is not None and tuple(b.shape) != places:
+        raise ShapeError(f"{name}: expected linear_bias shape {places}, got {tuple(b.shape)}")
+    if len(places) > 1 and x.ndim == 1:
+        raise ShapeError(
+            f"{name}: K-dimensional loss defined by linear_weight shape {tuple(w.shape)} requires "
+            f"batched input, (N, {x.shape[-1]}), got unbatched input with shape {tuple(x.shape)}"
+        )
+    shape = (*x.shape[:-1], *places)
+    if tuple(as_tensor(target, "target").shape) == shape and ignore_index is not None:
+        raise ShapeError(
+            f"{name}: ignore_index cannot be specified when target contains probabilities"
+        )
+    scores = linear(
+        x, reshape(w, (-1, w.shape[-1])), b if b is None else reshape(b, (b.array.size,))
+    )
+    return cross_entropy(
+        reshape(scores, shape),
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )

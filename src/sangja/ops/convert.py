@@ -19,8 +19,7 @@ from sangja.core.device import (
 from sangja.core.dtypes import DType
 from sangja.core.errors import ArgumentTypeError, DeviceError, DTypeError
 from sangja.engine import Primitive, Tensor, apply
-from sangja.engine.inplace import Copy, OrderedCopy
-from sangja.engine.structure import Cast
+from sangja.engine.structure import Cast, Copy, OrderedCopy
 from sangja.ops.arguments import as_tensor
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sangja.core.errors import DTypeError, OutOfRangeError, ShapeError
 from sangja.core.shapes import normalize_dim, normalize_dims
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, named
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.chosen import take_along
 from sangja.ops.comparison import clamp, isnan, maximum, minimum
@@ -146,7 +146,9 @@ def along_one(name: str, x: Tensor, dim: Any, keepdim: bool, find: Any) -> Any:
     """(values, indices) of the element that `find(x, dim)` points to along `dim`."""
     dim = normalize_dim(dim, x.ndim)
     if x.ndim:
-        return picked(name, x, dim, keepdim, find(x, dim))
+        found = picked(name, x, dim, keepdim, find(x, dim))
+        named(found[0], f"{name.capitalize()}Backward{int('median' in name)}")
+        return found
     line = picked(name, reshape(x, (1,)), 0, False, find(reshape(x, (1,)), 0))
     return TYPES[name](*line)
 

@@ -18,6 +18,7 @@ from sangja.ops import (
     comparison,
     complex_numbers,
     convert,
+    copies,
     create,
     decompose,
     diagonal,
@@ -119,6 +120,10 @@ METHODS: dict[str, Callable[..., Any]] = {
     "pin_memory": convert.pin_memory,
     "get_device": convert.get_device,
     "is_nonzero": convert.is_nonzero,
+    # copies
+    "__copy__": copies.__copy__,
+    "__deepcopy__": copies.__deepcopy__,
+    "__reduce_ex__": copies.__reduce_ex__,
     # create
     "new_tensor": create.new_tensor,
     "new_full": create.new_full,

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from sangja.core.errors import ShapeError
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, named
 from sangja.ops.arguments import as_tensor
 from sangja.ops.shape import permute, reshape
 from sangja.ops.windows import Ints, check_positive, count_windows, ints, taps
@@ -124,7 +124,8 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Tensor:
     lead, (c, h, w), n = x.shape[:-3], x.shape[-3:], x.ndim - 3
     z = reshape(x, (*lead, c // (r * r), r, r, h, w))
     z = permute(z, (*range(n), n, n + 3, n + 1, n + 4, n + 2))  # (…, C, H, r, W, r)
-    return reshape(z, (*lead, c // (r * r), h * r, w * r))
+    z = reshape(z, (*lead, c // (r * r), h * r, w * r))
+    return named(z, "PixelShuffleBackward0")
 
 
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Tensor:

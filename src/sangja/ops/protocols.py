@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import numbers
 from typing import Any
 
@@ -19,8 +18,8 @@ from sangja.core.formatting import array_suffixes, format_array, format_number
 from sangja.core.settings import settings
 from sangja.core.shapes import normalize_dim, row_major
 from sangja.engine import Tensor, apply, wrap
-from sangja.engine.inplace import Copy, OrderedCopy
 from sangja.engine.mode import announce
+from sangja.engine.structure import Copy, OrderedCopy
 from sangja.engine.tensor import create, node_of, share, version_of
 from sangja.ops.arrange import flip
 from sangja.ops.split import unbind
@@ -240,41 +239,8 @@ def __format__(input: Tensor, spec: str) -> str:
     return format_number(input.array, spec) if spec or not input.array.ndim else repr(input)
 
 
-def __deepcopy__(input: Tensor, memo: dict[int, Any]) -> Tensor:
-    if node_of(input) is not None:
-        raise GradientError(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-            "protocol at the moment. Use .detach().clone() for the value"
-        )
-    z = create(type(input))
-    memo[id(input)] = z
-    for name in ("_node", "_counter", "_view", "_hooks"):
-        setattr(z, name, None)
-    z.array = input.array.copy()
-    z._requires_grad = input._requires_grad
-    z._grad = copy.deepcopy(input._grad, memo)
-    z.__dict__.update(copy.deepcopy(input.__dict__, memo))
-    return z  # type: ignore[no-any-return]
-
-
-def rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
-    """A tensor from what `__reduce_ex__` gave: used when processes exchange tensors."""
-    z: Tensor = create(kind)
-    plain = wrap(array)
-    for name in ("array", "_node", "_grad", "_counter", "_view", "_hooks"):
-        setattr(z, name, getattr(plain, name))
-    z._requires_grad = requires_grad
-    return z
-
-
-def __reduce_ex__(input: Tensor, protocol: Any) -> Any:
-    if node_of(input) is not None:
-        raise GradientError("cannot send a tensor with history to another process; send x.detach()")
-    return rebuild, (type(input), input.array, input._requires_grad)
-
-
 __all__ = [
     name
     for name, value in dict(globals()).items()
-    if getattr(value, "__module__", None) == __name__ and name not in ("number", "rebuild")
+    if getattr(value, "__module__", None) == __name__ and name != "number"
 ]

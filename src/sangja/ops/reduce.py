@@ -12,7 +12,7 @@ from sangja.backend.sums import accurate_sum
 from sangja.core import dtypes
 from sangja.core.errors import DTypeError
 from sangja.core.shapes import normalize_dims
-from sangja.engine import Primitive, Tensor, apply, broadcast_to
+from sangja.engine import Primitive, Tensor, apply, broadcast_to, named
 from sangja.ops.arguments import as_tensor, float_dtype, numpy_names
 from sangja.ops.comparison import isnan
 from sangja.ops.elementwise import choose, where
@@ -195,7 +195,8 @@ def prod(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     others = [d for d in range(x.ndim) if d not in dims]
     kept = [x.shape[d] for d in others]
     z = apply(Prod, reshape(permute(x, (*others, *dims)), (*kept, count_of(x.shape, dims))))
-    return unreduce(z, x.shape, dims) if keepdim else z
+    z = unreduce(z, x.shape, dims) if keepdim else z
+    return z if dim is None else named(z, "ProdBackward1")
 
 
 # -- spread of values -------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from sangja.optim.moments import Adamax, NAdam, RAdam
 from sangja.optim.muon import Muon
 from sangja.optim.optimizer import Optimizer
 from sangja.optim.sgd import SGD
+from sangja.optim.sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD",
@@ -26,5 +27,6 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SparseAdam",
     "lr_scheduler",
 ]

@@ -110,6 +110,11 @@ class Optimizer:
                     self.update_parameter(group, p, p._grad)
         return loss
 
+    def signature(self) -> Any:
+        """What the settings of the next updates follow from, to be compared; None where they are
+        others at every step."""
+        return None
+
     def update_parameter(self, group: Group, p: Tensor, grad: Tensor) -> None:
         """Move one parameter. Every subclass says how."""
         raise ForwardMissingError(f"{type(self).__name__} has no update_parameter")

@@ -52,6 +52,11 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def signature(self) -> Any:
+        """The groups' settings, and how many parameters have a velocity."""
+        settings = [[v for k, v in group.items() if k != "params"] for group in self.param_groups]
+        return len(self.state), settings
+
     def update_parameter(self, group: Group, p: Tensor, grad: Tensor) -> None:
         lr, decay, maximize = scalar(group["lr"]), group["weight_decay"], group["maximize"]
         if group["momentum"] == 0:

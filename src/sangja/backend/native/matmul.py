@@ -42,6 +42,7 @@ from sangja.backend.native.tile import (
 )
 
 L1 = 32 << 10  # bytes that surely fit into the first cache
+NEAR = 640 << 10  # bytes over which B may be spread to be read where it lies
 PANEL = 40 << 10  # a panel's bytes that still leave it room
 BLOCK = 256 << 10  # bytes of A that stay in the second cache
 DEEP = 512  # steps of the reduction between which the sums stay in registers
@@ -136,12 +137,13 @@ def layout(g: Gemm) -> Layout:
     parts = -(-g.k // DEEP) if g.k > DEEP + DEEP // 2 and g.m > FLAT else 1
     depth = -(-g.k // parts)
     widest = 8 if g.m <= FLAT else PANEL // (max(1, depth) * lanes * size)
-    most = 8 if lies_badly(g, 8) and -(-g.n // lanes) < 4 else g.m
+    # Eight rows that meet still find room in a set; more are copied, if often enough used.
+    most = 8 if lies_badly(g) and -(-g.n // lanes) < 16 else g.m
     rows, vectors = tile_shape(min(g.m, most), g.n, g.dtype, widest)
     tiles = sum(count for _, count in split(g.m, rows))
     panels = -(-g.n // (vectors * lanes))
     work, batch = 2 * g.m * g.n * g.k, math.prod(g.batch)
-    near = abs(g.b[-2]) * size * (g.k - 1) <= L1 or (g.k <= 96 and g.b[-2] * size % 1024 != 0)
+    near = abs(g.b[-2]) * size * (g.k - 1) <= NEAR or (g.k <= 96 and g.b[-2] * size % 1024 != 0)
     pack_b = g.b[-1] != 1 or not (near or tiles <= 2)
     fits = -(-g.n // lanes) * lanes * g.k * size <= 2 * L1
     local = pack_b and fits and (batch >= 4 or work < 2 * SMALL)
@@ -151,18 +153,14 @@ def layout(g: Gemm) -> Layout:
         row_blocks = min(tiles, max(row_blocks, -(-UNITS // (2 * batch))))
         panel_blocks = min(panels, max(1, -(-UNITS // (row_blocks * batch))))
         row_blocks = min(tiles, max(row_blocks, -(-UNITS // (panel_blocks * batch))))
-    return Layout(
-        rows, vectors, depth, parts, lies_badly(g, rows) and panels >= 4 and g.k >= 32, pack_b,
-        local, row_blocks, panel_blocks,
-    )  # fmt: skip
+    copy_a = lies_badly(g) and panels >= 8 and rows > 8 and g.k >= 32
+    return Layout(rows, vectors, depth, parts, copy_a, pack_b, local, row_blocks, panel_blocks)
 
 
-def lies_badly(g: Gemm, rows: int) -> bool:
-    """Whether a tile's part of A is spread over few sets of the cache, or over many pages."""
-    size = size_of(g.dtype)
-    if abs(g.a[-2]) == 1 and abs(g.a[-1]) > 1:
-        return g.k * abs(g.a[-1]) * size > L1
-    return g.a[-2] != 0 and g.a[-2] * size % 2048 == 0 and rows > 4
+def lies_badly(g: Gemm) -> bool:
+    """Whether all rows of A's tile meet in one set of the cache."""
+    far = g.a[-2] * size_of(g.dtype)
+    return far != 0 and far % 4096 == 0 and g.k * abs(g.a[-1]) * size_of(g.dtype) >= 64
 
 
 @functools.cache

@@ -175,7 +175,7 @@ class Writer(Reductions):
             else:
                 self.fold(i, x, chunk)
         for i, room in self.scratch.items():
-            if self.stage[i] == stage and i in known:
+            if self.first[i] == stage and i in known:
                 kind = known[i].kind
                 place = b.element(room, "i8" if kind == "i1" else kind, chunk.linear)
                 b.store(known[i], place)
@@ -229,12 +229,11 @@ class Writer(Reductions):
     def new_element(self, i: int, stage: int, chunk: Chunk, known: dict[int, Value]) -> Value:
         step, b = self.steps[i], self.b
         kind = TYPES[step.dtype] if step.dtype else ""
-        if self.stage[i] < stage:
-            if i in self.reloads:
+        if self.is_kept(i, stage):
+            if i in self.reloads and self.stage[i] < stage:
                 return self.load(self.reloads[i], kind, chunk)
-            if i in self.scratch:
-                memory = "i8" if kind == "i1" else kind
-                return b.load(b.element(self.scratch[i], memory, chunk.linear), kind, chunk.lanes)
+            memory = "i8" if kind == "i1" else kind
+            return b.load(b.element(self.scratch[i], memory, chunk.linear), kind, chunk.lanes)
         if step.op == "load":
             return self.load(step.operand, kind, chunk)
         if step.op == "index":

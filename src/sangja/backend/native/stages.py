@@ -31,6 +31,7 @@ class Stages:
         self.lanes = self.choose_lanes()
         self.element: list[bool] = []
         self.stage: list[int] = []
+        self.cost: list[int] = []
         for step in nest.steps:
             self.analyse(step)
         self.stages = 1 + max(
@@ -38,6 +39,7 @@ class Stages:
         )
         self.reloads = self.stored_operands()
         self.scratch: dict[int, Value] = {}
+        self.first: dict[int, int] = {}  # the loop in which a value is first computed
         self.straight = len(self.cols) == 1 and -(-self.cols[0] // max(self.lanes, 1)) <= STRAIGHT
 
     # -- what runs where -----------------------------------------------------------------------
@@ -75,6 +77,10 @@ class Stages:
             stage += 1
         self.element.append(level)
         self.stage.append(stage)
+        cost = 1
+        if level and args:  # how many operations it takes to compute it again
+            cost = (100 if step.op in COSTLY else 1) + sum(self.cost[a] for a in args)
+        self.cost.append(min(cost, 1000))
 
     @staticmethod
     def is_sink(step: Step) -> bool:
@@ -93,38 +99,37 @@ class Stages:
                     found[step.args[0]] = step.operand
         return found
 
-    def cost(self, i: int) -> int:
-        """How many operations it takes to compute an element step again."""
-        step = self.steps[i]
-        if not self.element[i] or not step.args:
-            return 1
-        own = 100 if step.op in COSTLY else 1
-        return own + sum(self.cost(a) for a in step.args)
-
     def plan_scratch(self) -> None:
-        """Find what is kept in a scratch row between two loops."""
+        """Find what is kept in a scratch row between two loops: costly values that an earlier loop
+        computes anyway."""
         room = SCRATCH_BYTES
         total = math.prod(self.cols)
-        for s in range(1, self.stages):
+        for s in range(self.stages):
             stack = [a for i in self.sinks(s) for a in self.steps[i].args if self.element[a]]
             seen = set()
             while stack:
                 i = stack.pop()
-                if i in seen:
+                if i in seen or self.is_kept(i, s):
                     continue
                 seen.add(i)
                 step = self.steps[i]
-                if self.stage[i] < s:
-                    if i in self.reloads or i in self.scratch:
-                        continue
-                    kind = TYPES[step.dtype]
-                    size = total * SIZES[kind]
-                    if step.args and step.op != "gather" and self.cost(i) > CHEAP and size <= room:
-                        room -= size
-                        memory = "i8" if kind == "i1" else kind
-                        self.scratch[i] = self.b.variable(memory, count=total + 64)
-                        continue
+                kind = TYPES[step.dtype]
+                size = total * SIZES[kind]
+                costly = step.args and step.op != "gather" and self.cost[i] > CHEAP
+                if costly and self.first.get(i, s) < s and size <= room:
+                    room -= size
+                    memory = "i8" if kind == "i1" else kind
+                    self.scratch[i] = self.b.variable(memory, count=total + 64)
+                    continue
                 stack.extend(a for a in step.args if self.element[a])
+            for i in self.needed_elements(s, self.sinks(s)):
+                self.first.setdefault(i, s)
+
+    def is_kept(self, i: int, stage: int) -> bool:
+        """Whether a loop finds a value where an earlier one left it."""
+        if i in self.reloads and self.stage[i] < stage:
+            return True
+        return i in self.scratch and self.first[i] < stage
 
     def sinks(self, stage: int, element: bool = True) -> list[int]:
         """The stores, folds and reductions of a stage whose argument has this level."""
@@ -145,7 +150,7 @@ class Stages:
             if i in seen:
                 continue
             seen.add(i)
-            if self.stage[i] < stage and (i in self.reloads or i in self.scratch):
+            if self.is_kept(i, stage):
                 continue
             stack.extend(a for a in self.steps[i].args if self.element[a])
         return seen

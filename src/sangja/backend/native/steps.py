@@ -328,7 +328,7 @@ def emit(b: Code, op: str, args: list[Value], dtypes: list[str], dtype: str) -> 
     entry = TABLE.get(op)
     if entry is None:
         raise Unsupported(op)
-    signed = dtypes[0][0] != "u"
+    signed = dtypes[0][0] in "if"
     return entry[0](b, *args, signed)
 
 

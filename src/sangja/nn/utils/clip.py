@@ -16,7 +16,7 @@ from sangja.engine.inplace import update
 def gradients(parameters: Any) -> list[Tensor]:
     """The gradients there are, of one tensor or of several."""
     params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    return [p._grad for p in params if p._grad is not None]
+    return [p.grad for p in params if p.grad is not None]
 
 
 def measure(total: Any, *grads: Any, norm_type: float) -> None:

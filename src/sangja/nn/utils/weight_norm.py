@@ -9,6 +9,7 @@ import numpy as np
 from sangja.backend.generator import default_generator
 from sangja.core.errors import ArgumentError, GradientError
 from sangja.engine import wrap
+from sangja.engine.mode import Structure
 from sangja.nn.module import Module
 from sangja.nn.parameter import Parameter
 
@@ -46,6 +47,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     hook = WeightNorm(name, -1 if dim is None else dim)
     length = norm_except(weight.detach(), hook.dim)
     del module._parameters[name]
+    Structure.change()
     module.register_parameter(
         name + "_g", Parameter(length if dim is not None else length.reshape(()))
     )
@@ -61,6 +63,7 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     value = hook.compute(module).detach()
     delattr(module, name)
     del module._parameters[name + "_g"], module._parameters[name + "_v"]
+    Structure.change()
     setattr(module, name, Parameter(value))
     return module
 
@@ -128,6 +131,7 @@ def spectral_norm(
     assert weight is not None
     rows, columns = hook.matrix(weight.detach()).shape
     del module._parameters[name]
+    Structure.change()
     module.register_parameter(name + "_orig", weight)
     setattr(module, name, wrap(weight.array))
     for suffix, n in (("_u", rows), ("_v", columns)):

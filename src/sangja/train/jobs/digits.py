@@ -68,6 +68,7 @@ def make_trainer(job: Job, model: Any, **options: Any) -> Trainer:
         scheduler=OneCycleLR(optimizer, max_lr=lr, total_steps=steps + 1, final_div_factor=100),
         schedule_every="step",
         patience=max(10, epochs // 2),
+        compile=job.settings.compile,
         **options,
     )
 

@@ -33,6 +33,7 @@ class Settings:
     lr: float | None = None
     seed: int = 0
     data_sha256: str = ""
+    compile: bool = False
 
     def with_defaults(self, **defaults: Any) -> Settings:
         """The settings with what was left open decided."""
@@ -51,8 +52,10 @@ class Settings:
         """
         kinds = {
             "data": str, "target": str | None, "task": str, "model": str, "epochs": int,
-            "batch_size": int, "lr": float, "seed": int, "data_sha256": str,
+            "batch_size": int, "lr": float, "seed": int, "data_sha256": str, "compile": bool,
         }  # fmt: skip
+        if isinstance(data, dict):
+            data = {"compile": False, **data}  # runs begun before there was a choice
         if not isinstance(data, dict) or data.keys() != {field.name for field in fields(Settings)}:
             raise DamagedFileError("its settings are not those of a run")
         for name, kind in kinds.items():

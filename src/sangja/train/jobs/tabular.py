@@ -93,6 +93,7 @@ def make_trainer(job: Job, model: Any, **options: Any) -> Trainer:
         scheduler=ReduceLROnPlateau(optimizer, factor=0.5, patience=PLATEAU),
         patience=PATIENCE,
         clip_norm=5.0,
+        compile=job.settings.compile,
         **options,
     )
 

@@ -1,5 +1,6 @@
 """`sangja.autograd`: differentiation, under PyTorch's names."""
 
+from sangja.autograd import functional
 from sangja.engine.anomaly import detect_anomaly, set_detect_anomaly
 from sangja.engine.backward import backward, grad
 from sangja.engine.checks import GradcheckError, gradcheck, gradgradcheck, numerical_diff
@@ -15,6 +16,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",
