@@ -78,16 +78,19 @@ class Closure:
         if base.number not in s.places and (base.one_by_one or base.op == "take" or base.reduction):
             at = at_domain(Strided(0, base.shape, contiguous(base.shape)), path, shape, where,
                            self.domain)  # fmt: skip
-            own = None if at is None else natural(base, at, self.domain)
-            owner = s.owner.get(base.number)
-            if at is not None and at == own:
-                if owner is self.group or base.number in self.members:
+            known = self.group.maps.get(base.number)
+            if base.number in self.members:
+                known = self.members[base.number][1]
+            if known is not None:
+                if at == known:
                     return
-                if base.number in self.group.maps:
-                    return
-                if self.takes(base, owner):
-                    self.enter(base, at)
-                    return
+            elif (
+                at is not None
+                and at == natural(base, at, self.domain)
+                and self.takes(base, s.owner.get(base.number))
+            ):
+                self.enter(base, at)
+                return
         place, lifted = s.lifted(s.look(s.place(base), path), shape, where, self.domain)
         self.loads.append(place)
         if place.buffer.source is None or not self.shown:

@@ -72,7 +72,7 @@ class NestBuilder:
         if base.number in self.group.maps:
             strided = Strided(0, base.shape, contiguous(base.shape))
             at = at_domain(strided, path, shape, where, domain)
-            if at is not None and at == natural(base, at, domain):
+            if at == self.group.maps[base.number]:
                 return self.compute(base)
         place = self.scheduler.look(self.scheduler.place(base), path)
         return self.load(*self.scheduler.lifted(place, shape, where, domain))

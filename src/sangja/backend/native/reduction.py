@@ -112,7 +112,7 @@ class Reductions(Access):
             step = self.steps[i]
             op, dtype = step.op[5:], step.dtype
             self.fold_bases[i] = self.fold_base(step, block)
-            if not self.element[step.args[0]]:
+            if not self.by_element(step):
                 self.fold_variables[i, 0] = room = self.b.variable(TYPES[dtype])
                 self.put(self.neutral(op, dtype, 0), room)
             elif self.straight:
@@ -143,7 +143,7 @@ class Reductions(Access):
         for i in self.folds():
             step = self.steps[i]
             kind = TYPES[step.dtype]
-            if not self.element[step.args[0]]:
+            if not self.by_element(step):
                 x = self.get(self.fold_variables[i, 0], kind, 0)
                 self.b.store(x, self.fold_bases[i])
             elif self.straight:

@@ -131,14 +131,18 @@ class Stages:
             return True
         return i in self.scratch and self.first[i] < stage
 
+    def by_element(self, step: Step) -> bool:
+        """Whether a store, fold or reduction happens at every column, or once a row. A row's value
+        that is folded into different columns is folded into each."""
+        folds = step.op.startswith("fold_") and self.walks(step.operand)
+        return self.element[step.args[0]] or folds
+
     def sinks(self, stage: int, element: bool = True) -> list[int]:
         """The stores, folds and reductions of a stage whose argument has this level."""
         return [
             i
             for i, s in enumerate(self.steps)
-            if self.is_sink(s)
-            and self.element[s.args[0]] is element
-            and self.stage[s.args[0]] == stage
+            if self.is_sink(s) and self.by_element(s) is element and self.stage[s.args[0]] == stage
         ]
 
     def needed_elements(self, stage: int, sinks: list[int]) -> set[int]:

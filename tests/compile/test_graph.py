@@ -1,0 +1,223 @@
+"""The graph of a recording: what it says of well-known programs, that it is a program, and that
+random programs give what they give uncompiled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import sangja
+from sangja import nn
+from sangja.compile import compile
+from sangja.compile.graph import Graph, apart, canonical, verify, within
+from sangja.compile.views import Strided, apply_path, contiguous, view_shape, write_path
+from sangja.nn import functional as F
+
+
+def recorded(function, *arguments):
+    """The lines of the graph of a function, and its tasks."""
+    step = compile(function)
+    for _ in range(3):
+        step(*arguments)
+    (variant,) = step.variants.values()
+    ((replay, _),) = variant.replays
+    verify(replay.nodes)
+    return [repr(node) for node in replay.nodes], replay.program
+
+
+def test_the_graph_of_softmax_is_its_rule():
+    lines, program = recorded(lambda x: F.softmax(x, 1), sangja.rand(3, 5))
+    assert lines == [
+        "%0 = input() : float32[3, 5]",
+        "%1 = max(%0; (1,)) : float32[3, 1]",
+        "%2 = subtract(%0, %1) : float32[3, 5]",
+        "%3 = exp(%2) : float32[3, 5]",
+        "%4 = sum(%3; (1,)) : float32[3, 1]",
+        "%5 = divide(%3, %4) : float32[3, 5]",
+    ]
+    assert len(program.tasks) == 1  # one kernel
+
+
+def test_the_graph_of_a_perceptron_step_has_no_more_than_it_needs():
+    sangja.manual_seed(0)
+    layer = nn.Linear(4, 3)
+    optimizer = sangja.optim.SGD(layer.parameters(), lr=0.1)
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = F.mse_loss(layer(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    lines, program = recorded(step, sangja.rand(8, 4), sangja.rand(8, 3))
+    operations = [line.split(" = ")[1].split("(")[0] for line in lines]
+    assert operations.count("matmul") == 2  # forward, and the weight's gradient
+    assert not program.copied  # the parameters are written where they are
+    assert sum(part.host is not None for part in program.parts) == 0
+
+
+def test_equal_operations_are_one_node_and_dead_ones_none():
+    def f(x):
+        unused = x.exp()
+        del unused
+        return (x + 1) * (x + 1)
+
+    lines, _ = recorded(f, sangja.rand(3))
+    assert sum("add" in line for line in lines) == 1
+    assert not any("exp" in line for line in lines)
+
+
+def test_verify_finds_what_is_no_program():
+    graph = Graph()
+    x = graph.input("x", (2, 3), np.float32)
+    y = graph.reduce("sum", x, (1,))
+    with pytest.raises(AssertionError, match="comes later"):
+        verify([y, x])
+    y.shape = (2, 3)
+    with pytest.raises(AssertionError, match="keeps its dtype"):
+        verify([x, y])
+
+
+# -- looks into memory ----------------------------------------------------------------------------
+
+SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple)
+
+
+@st.composite
+def looks(draw):
+    """A shape and a path of steps that fit each other."""
+    shape = start = draw(SHAPES)
+    path = []
+    for _ in range(draw(st.integers(0, 4))):
+        kind = draw(st.sampled_from(["index", "permute", "expand", "reshape"]))
+        if kind == "index":
+            how = []
+            for n in shape:
+                if draw(st.booleans()) and len(shape) > 1:
+                    how.append(draw(st.integers(0, n - 1)))
+                else:
+                    a, b = sorted(draw(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))))
+                    step = draw(st.sampled_from([1, 2, -1]))
+                    count = (b - a) // abs(step) + 1
+                    how.append((b if step < 0 else a, step, count))
+            step = ("index", tuple(how))
+        elif kind == "permute":
+            step = ("permute", tuple(draw(st.permutations(range(len(shape))))))
+        elif kind == "expand":
+            step = ("expand", (draw(st.integers(1, 3)), *shape))
+        else:
+            step = ("reshape", (int(np.prod(shape)),))
+        path.append(step)
+        shape = view_shape(shape, (step,))
+    return start, tuple(path)
+
+
+@given(looks())
+@settings(deadline=None, max_examples=200)
+def test_a_path_looks_where_numpy_looks(look):
+    shape, path = look
+    x = np.arange(np.prod(shape)).reshape(shape)
+    expected = apply_path(x, path)
+    np.testing.assert_array_equal(apply_path(x, canonical(shape, path)), expected)
+    place = Strided(0, shape, contiguous(shape)).look(path)
+    if place is not None:
+        steps = tuple(s * x.itemsize for s in place.strides)
+        seen = np.ndarray(place.shape, x.dtype, x, place.offset * x.itemsize, steps)
+        np.testing.assert_array_equal(seen, expected)
+
+
+@given(looks(), looks())
+@settings(deadline=None, max_examples=200)
+def test_looks_that_are_apart_share_nothing_and_one_within_another_is_found(one, other):
+    shape, first = one
+    second = tuple(step for step in other[1] if step[0] == "index")[:1]
+    first = tuple(step for step in first if step[0] == "index")[:1]
+    if not first or not second or len(second[0][1]) != len(shape) or other[0] != shape:
+        return
+    x = np.arange(np.prod(shape)).reshape(shape)
+    a, b = apply_path(x, first), apply_path(x, second)
+    if apart(first, second):
+        assert not set(np.ravel(a)) & set(np.ravel(b))
+    inner = within(first, second)
+    if inner is not None:
+        np.testing.assert_array_equal(apply_path(np.asarray(a), inner), b)
+
+
+def test_a_write_along_a_path_that_has_to_copy_lands_where_it_looks():
+    x = np.zeros((2, 3))
+    path = (("permute", (1, 0)), ("reshape", (6,)), ("index", ((1, 2, 3),)))
+    write_path(x, path, np.array([1.0, 2.0, 3.0]))
+    np.testing.assert_array_equal(apply_path(x, path), [1, 2, 3])
+    assert x.sum() == 6
+
+
+# -- random programs ------------------------------------------------------------------------------
+
+UNARY = ["exp", "tanh", "sigmoid", "sin", "abs", "neg", "square"]
+BINARY = ["add", "sub", "mul", "maximum", "minimum"]
+SHRINK = ["sum", "mean", "amax"]
+
+
+@st.composite
+def programs(draw):
+    """A list of instructions on a growing list of (rows, columns) matrices."""
+    steps = []
+    count = 2
+    for _ in range(draw(st.integers(1, 12))):
+        kind = draw(
+            st.sampled_from(["unary", "binary", "shrink", "turn", "product", "write", "cut"])
+        )
+        a, b = draw(st.integers(0, count - 1)), draw(st.integers(0, count - 1))
+        names = {"unary": UNARY, "binary": BINARY, "shrink": SHRINK}.get(kind, [""])
+        steps.append((kind, draw(st.sampled_from(names)), a, b, draw(st.integers(0, 1))))
+        count += 1
+    return steps
+
+
+def run_program(steps, values):
+    """The program on square matrices; every result is brought back to that shape."""
+    values = list(values)
+    n = values[0].shape[0]
+    for kind, name, a, b, dim in steps:
+        x, y = values[a], values[b]
+        if kind == "unary":
+            z = getattr(sangja, name)(x * 0.5)
+        elif kind == "binary":
+            z = getattr(sangja, name)(x, y)
+        elif kind == "shrink":
+            z = getattr(sangja, name)(x, dim, keepdim=True) * 0.3 + y
+        elif kind == "turn":
+            z = x.T + y.flip(dim)
+        elif kind == "product":
+            z = (x @ y) * (1 / n)
+        elif kind == "write":
+            z = x.clone()
+            z[:, ::2] = y[:, ::2] * 2
+            z[0] += 1
+        else:
+            z = sangja.cat([x[: n // 2], y[n // 2 :]], 0).reshape(-1).reshape(n, n)
+        values.append(z)
+    return values[-1]
+
+
+@given(programs(), st.sampled_from([1, 2, 5, 16, 17]), st.integers(0, 5))
+@settings(deadline=None, max_examples=60)
+def test_random_programs_compiled_equal_themselves(steps, n, seed):
+    random = np.random.RandomState(seed)
+    x, y = (sangja.tensor(random.uniform(-1, 1, (n, n)), requires_grad=True) for _ in range(2))
+
+    def f(x, y):
+        z = run_program(steps, (x, y))
+        grads = sangja.autograd.grad(z.sum() + (x * y).sum() * 0, [x, y])
+        return z.detach(), *grads
+
+    expected = [t.numpy() for t in f(x, y)]
+    for backend in ("native", "numpy"):
+        g = compile(f, backend=backend)
+        for _ in range(3):
+            found = g(x, y)
+        assert all(v.replays for v in g.variants.values()), g.explain()
+        for a, e in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a.numpy(), e, 1e-9, 1e-10)
