@@ -14,7 +14,7 @@ from sangja.compile import calls, interpret
 from sangja.compile.graph import Node
 from sangja.compile.interpret import Values, Write
 from sangja.compile.kernels import NestBuilder, is_small
-from sangja.compile.memory import Arena, plan
+from sangja.compile.memory import Arena, give_back, plan
 from sangja.compile.report import explain
 from sangja.compile.schedule import Scheduler
 from sangja.compile.setting import Setting
@@ -77,6 +77,7 @@ class NativeProgram:
         self.tasks = in_order(self.scheduler.tasks)
         self.packed: dict[Any, Buffer] = {}  # what was packed for a product, for the next ones
         self.parts = [self.part(task) for task in self.tasks]
+        give_back()
         self.arena: Arena = plan(self.parts, self.scheduler, self.kept())
         self.settings = np.zeros(max(len(self.inputs), 1))
         self.setting_views = [self.settings[i : i + 1] for i in range(len(self.inputs))]
