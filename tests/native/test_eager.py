@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import sangja
-from sangja.backend.native import eager, images, norms, pointwise
+from sangja.backend.native import eager, images, norms, pointwise, updates
 from sangja.backend.native.turn import turn
 from sangja.backends import native
 
@@ -295,3 +295,45 @@ def test_the_gradient_of_gelu():
 
     for ours, theirs in zip(gradients(sangja), gradients(torch), strict=True):
         close(ours.detach().numpy(), theirs, 5)
+
+
+OPTIMIZERS = [
+    ("Adam", {}),
+    ("Adam", {"weight_decay": 0.1}),
+    ("Adam", {"amsgrad": True}),
+    ("AdamW", {"weight_decay": 0.1}),
+    ("AdamW", {"maximize": True}),
+    ("SGD", {"momentum": 0.9}),
+    ("SGD", {"momentum": 0.9, "weight_decay": 0.1}),
+    ("SGD", {"momentum": 0.9, "nesterov": True}),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("count", [131_072, 200_001])
+@pytest.mark.parametrize("name,settings", OPTIMIZERS)
+def test_optimizers_move_to_the_same_bits(name, settings, count, dtype):
+    def moved(module, **more):
+        p = module.tensor(draw(count, dtype=dtype), requires_grad=True)
+        optimizer = getattr(module.optim, name)([p], lr=0.01, **settings, **more)
+        for seed in range(4):
+            p.grad = module.tensor(draw(count, dtype=dtype, seed=seed))
+            optimizer.step()
+        return p.detach()
+
+    with native.flags(False):
+        plain = moved(sangja).numpy()
+    found = moved(sangja).numpy()
+    assert (found == plain).all()
+    close(found, moved(torch))
+
+
+def test_an_optimizer_uses_a_kernel_for_long_arrays_alone(monkeypatch):
+    runs = []
+    run = updates.Program.run
+    monkeypatch.setattr(updates.Program, "run", lambda self, n: runs.append(n) or run(self, n))
+    for count, expected in ((1000, 0), (140_000, 1)):
+        p = sangja.zeros(count, requires_grad=True)
+        p.grad = sangja.ones(count)
+        sangja.optim.Adam([p]).step()
+        assert len(runs) == expected
