@@ -3,6 +3,8 @@ share the same bytes."""
 
 from __future__ import annotations
 
+import ctypes
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,13 @@ class Arena:
 
     def address(self, buffer: Any) -> int:
         return int(self.base + buffer.offset)
+
+
+def give_back() -> None:
+    """Let the system have what recorded calls needed and freed: the C library keeps it otherwise,
+    and the arena would come on top."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # glibc only
 
 
 def plan(parts: list[Any], scheduler: Any, kept: set[int]) -> Arena:

@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from sangja.backend.generator import default_generator
+from sangja.backend.native import pointwise
 from sangja.core.errors import ArgumentError, DivisionError, ShapeError
 from sangja.core.shapes import normalize_dim
 from sangja.engine import Primitive, Tensor, apply, inplace as write_into, named, unary
@@ -318,9 +319,13 @@ class Gelu(Primitive):
     """z = x Φ(x), Φ being the normal distribution: ½ x (1 + erf(x / √2))"""
 
     def forward(xp, x):
-        return x * (0.5 * (1 + erf_kernel(x * ROOT_HALF)))
+        made = pointwise.gelu(x)
+        return x * (0.5 * (1 + erf_kernel(x * ROOT_HALF))) if made is None else made
 
     def dx(g, x):
+        made = pointwise.gelu_gradient(g, x)
+        if made is not None:
+            return made
         below = 0.5 * (1 + erf(x * ROOT_HALF))
         density = exp(x * x * -0.5) * (ROOT_HALF / math.sqrt(math.pi))
         return g * (below + x * density)

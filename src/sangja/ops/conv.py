@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.native.images import convolve as by_kernels
 from sangja.core.errors import DTypeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply, sum_to
 from sangja.ops.arguments import as_tensor
@@ -83,6 +84,14 @@ class Convolve(Primitive):
     grad_name = "ConvolutionBackward0"
 
     def forward(xp, x, w, b, *, windows, stride, padding, dilation, groups):
+        made = None
+        if xp is np:
+            made = by_kernels(
+                "conv", x, w, b, x.shape, (len(x), len(w), *windows), w.shape,
+                stride, padding, dilation, groups,
+            )  # fmt: skip
+        if made is not None:
+            return made
         shape = Geometry(x.shape[2:], windows, w.shape[2:], (stride, padding, dilation, groups))
         z = xp.empty((len(x), len(w), *windows), x.dtype)
         matrix = w.reshape(groups, len(w) // groups, -1)
@@ -114,6 +123,14 @@ class ConvolveImage(Primitive):
     grad_name = "ConvolutionBackward0"
 
     def forward(xp, g, w, b, *, sizes, stride, padding, dilation, groups):
+        made = None
+        if xp is np:
+            made = by_kernels(
+                "conv_image", g, w, None, (len(g), w.shape[1] * groups, *sizes), g.shape, w.shape,
+                stride, padding, dilation, groups,
+            )  # fmt: skip
+        if made is not None:
+            return made if b is None else add_bias(made, b)
         shape = Geometry(sizes, g.shape[2:], w.shape[2:], (stride, padding, dilation, groups))
         channels = w.shape[1] * groups
         z = xp.zeros((len(g), channels, *sizes), g.dtype)
@@ -140,6 +157,15 @@ class ConvolveWeight(Primitive):
     grad_name = "ConvolutionBackward0"
 
     def forward(xp, g, x, *, kernel, stride, padding, dilation, groups):
+        made = None
+        if xp is np:
+            weight = (g.shape[1], x.shape[1] // groups, *kernel)
+            made = by_kernels(
+                "conv_weight", g, x, None, x.shape, g.shape, weight,
+                stride, padding, dilation, groups,
+            )  # fmt: skip
+        if made is not None:
+            return made
         shape = Geometry(x.shape[2:], g.shape[2:], kernel, (stride, padding, dilation, groups))
         channels = x.shape[1] // groups
         z = xp.zeros((groups, g.shape[1] // groups, channels * math.prod(kernel)), x.dtype)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sangja.engine import Primitive, Tensor, apply
 from sangja.ops.join import Cat, Stack
 from sangja.ops.shape import reshape, transpose
@@ -107,6 +109,9 @@ class LSTMSteps(Primitive):
         slope = joined([write * (1 - write), keep * (1 - keep), 1 - new * new, show * (1 - show)])
         share = joined([new, shifted(c, cs), write, shown]) * slope  # ∂c/∂z of i, f, n; ∂h/∂z of o
         own = own * slope
+        if all(a.__class__ is np.ndarray for a in (gh, gc, own, hs, w)):
+            dx, dh, dc = lstm_backwards(gh, gc, own, fall, keep, share, w)
+            return dx, dh, dc, outer(dx, shifted(h, hs))
         dh, dc, found = 0.0, 0.0, []
         for t in reversed(range(len(hs))):
             dh = gh[t] + dh
@@ -117,6 +122,28 @@ class LSTMSteps(Primitive):
             dc = dc * keep[t]
         dx = stacked(found)
         return dx, dh, dc, outer(dx, shifted(h, hs))
+
+
+def lstm_backwards(
+    gh: Any, gc: Any, dx: Any, fall: Any, keep: Any, share: Any, w: Any
+) -> tuple[Any, Any, Any]:
+    """The loop of `LSTMSteps.dall` on arrays, in place: `dx` comes with the gates' own gradients
+    and collects the rest. Returns it and the gradients of the first h and c."""
+    samples, width = gh.shape[1:]
+    dh, dc = np.zeros_like(gh[0]), np.zeros_like(gh[0])
+    spare = np.empty((samples, 4, width), gh.dtype)
+    for t in reversed(range(len(gh))):
+        dh += gh[t]
+        dc += gc[t]
+        dc += np.multiply(dh, fall[t], out=spare[:, 0])
+        parts = share[t].reshape(spare.shape)
+        np.multiply(dc[:, None], parts[:, :3], out=spare[:, :3])
+        np.multiply(dh, parts[:, 3], out=spare[:, 3])
+        d = dx[t]
+        d += spare.reshape(d.shape)
+        np.matmul(d, w, out=dh)
+        dc *= keep[t]
+    return dx, dh, dc
 
 
 class GRUSteps(Primitive):

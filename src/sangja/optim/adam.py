@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.native import updates
 from sangja.core.errors import ArgumentError
 from sangja.engine import Tensor
 from sangja.optim.optimizer import (
@@ -138,7 +139,34 @@ class AdamW(Adam):
 
 
 def adam(p: Array, m: Array, v: Array, g: Array, **settings: Any) -> None:
+    done = by_kernels(p, m, v, g, **settings)
+    if done:
+        p, m, v, g = updates.rest((p, m, v, g), done)
     move(p, m, v, moments(p, m, v, g, **settings), **settings)
+
+
+def by_kernels(
+    p: Array,
+    m: Array,
+    v: Array,
+    g: Array,
+    *,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    step: int,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    maximize: bool,
+) -> int:
+    """How many of the elements a kernel has moved."""
+    if p.size < updates.ENOUGH or maximize or (weight_decay != 0 and not decoupled):
+        return 0
+    shrink = 1 - lr * weight_decay if decoupled else 1.0
+    root, rate = (1 - beta2**step) ** 0.5, lr / (1 - beta1**step)
+    numbers = (shrink, 1 - beta1, beta2, 1 - beta2, root, eps, rate)
+    return updates.run("adam", (p, m, v, g), numbers)
 
 
 def adam_amsgrad(p: Array, m: Array, v: Array, largest: Array, g: Array, **settings: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.native import updates
 from sangja.core.errors import ArgumentError
 from sangja.engine import Tensor, wrap
 from sangja.optim.optimizer import Group, Optimizer, check, scalar
@@ -106,6 +107,10 @@ def sgd_with_momentum(
     maximize: bool,
     first: bool,
 ) -> None:
+    if p.size >= updates.ENOUGH and not (first or maximize or nesterov or dampening):
+        done = updates.run("momentum", (p, velocity, g), (weight_decay, momentum, lr))
+        if done:
+            p, velocity, g = updates.rest((p, velocity, g), done)
     g = direction(p, g, weight_decay, maximize)
     if first:
         np.copyto(velocity, g)
