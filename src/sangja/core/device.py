@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sangja.core.errors import ArgumentTypeError, DeviceError, ShapeError
+from sangja.core.errors import ArgumentTypeError, DeviceError, NoCudaError, ShapeError
 
 KNOWN = ("cpu", "cuda", "meta", "mps", "xla", "xpu")
 
@@ -70,7 +70,8 @@ def check_device(device: Any) -> Device:
         return CPU
     found = Device(device)
     if found.type != "cpu":
-        raise DeviceError(
+        kind = NoCudaError if found.type == "cuda" else DeviceError
+        raise kind(
             f"cannot put a tensor on {str(found)!r}: sangja computes on the CPU. Choose the device "
             "with `'cuda' if sangja.cuda.is_available() else 'cpu'`"
         )

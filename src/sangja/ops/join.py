@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import ArgumentTypeError, DTypeError, ShapeError
+from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from sangja.core.shapes import normalize_dim, shape_from
 from sangja.engine import Primitive, Tensor, apply, broadcast_to
 from sangja.ops.arguments import as_tensor
@@ -77,7 +77,8 @@ def several(tensors: Any, name: str) -> list[Tensor]:
             f"{name}(): argument 'tensors' must be tuple of Tensors, not {type(tensors).__name__}"
         )
     if not tensors:
-        raise ShapeError(f"{name} expects a non-empty list of Tensors")
+        kind = ArgumentError if name == "cat" else ShapeError  # as PyTorch
+        raise kind(f"{name}(): expected a non-empty list of Tensors, got {tensors!r}")
     return [as_tensor(x, "tensors") for x in tensors]
 
 
