@@ -31,7 +31,10 @@ class Device:
             raise ArgumentTypeError(f"device: expected a name such as 'cpu', got {type!r}")
         found = re.fullmatch(r"([a-z]+)(?::(\d+))?", type)
         if found is None or found[1] not in KNOWN:
-            raise DeviceError(f"Invalid device string: '{type}'; the names are {', '.join(KNOWN)}")
+            meant = " (a graphics card is 'cuda')" if type.startswith("gpu") else ""
+            raise DeviceError(
+                f"Invalid device string: '{type}'; the names are {', '.join(KNOWN)}{meant}"
+            )
         if found[2] is not None and index is not None:
             raise DeviceError(f"device: the index is given twice, in '{type}' and as {index}")
         self.type: str = found[1]

@@ -76,7 +76,7 @@ def normalize_dims(dims: Any, ndim: int) -> tuple[int, ...]:
     found = [normalize_dim(d, ndim) for d in dims]
     if len(set(found)) != len(found):
         twice = next(d for d in found if found.count(d) > 1)
-        raise ShapeError(f"dim {twice} appears multiple times in the list of dims")
+        raise ShapeError(f"dim {twice} appears multiple times in the list of dims {list(dims)}")
     return tuple(found) if ndim else ()
 
 

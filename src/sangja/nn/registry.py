@@ -125,9 +125,10 @@ class Registry:
             if name not in table:
                 continue
             if value is not None and not (kind == "buffer" and isinstance(value, Tensor)):
+                fix = "; wrap it in nn.Parameter(...)" if kind == "parameter" else ""
                 raise ArgumentTypeError(
                     f"cannot assign '{typename(value)}' as {kind} '{name}' "
-                    f"({wanted} or None expected)"
+                    f"({wanted} or None expected){fix}"
                 )
             table[name] = value
             return

@@ -206,7 +206,7 @@ def prepare(
     if x.ndim not in (dims + 1, dims + 2):
         raise ShapeError(
             f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {name}, but got "
-            f"input of size: {list(x.shape)}"
+            f"input of size: {list(x.shape)}; x.unsqueeze(0) adds a dimension of size 1"
         )
     if w.ndim != dims + 2:
         raise ShapeError(

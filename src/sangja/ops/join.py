@@ -118,14 +118,15 @@ def any_tensor(tensors: Sequence[Any]) -> bool:
 def check_fit(like: tuple[int, ...], shape: tuple[int, ...], dim: int, i: int) -> None:
     if len(shape) != len(like):
         raise ShapeError(
-            f"Tensors must have same number of dimensions: got {len(like)} and {len(shape)} "
+            f"cat: Tensors must have same number of dimensions: got {len(like)} and {len(shape)} "
             f"(tensor number {i} in the list has shape {list(shape)}, the first {list(like)})"
         )
     for d, (a, b) in enumerate(zip(like, shape, strict=True)):
         if a != b and d != dim:
             raise ShapeError(
-                f"Sizes of tensors must match except in dimension {dim}. Expected size {a} but got "
-                f"size {b} in dimension {d} for tensor number {i} in the list."
+                f"cat: Sizes of tensors must match except in dimension {dim}. Expected size {a} "
+                f"but got size {b} in dimension {d} for tensor number {i} in the list: the first "
+                f"has shape {list(like)}, this one {list(shape)}"
             )
 
 
@@ -158,7 +159,7 @@ def stack(tensors: Any, dim: int = 0, *, axis: Any = None, out: Any = None) -> A
         if x.array.shape != first:
             raise ShapeError(
                 f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
-                f"{list(x.array.shape)} at entry {i}"
+                f"{list(x.array.shape)} at entry {i}; cat joins along a dimension that exists"
             )
     return apply(Stack, *found, dim=normalize_dim(dim, len(first) + 1))
 
