@@ -151,6 +151,15 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(finished, t
     assert weights[0] == weights[1] != weights[2]
 
 
+def test_compiled_training_learns_and_keeps_its_choice(tmp_path):
+    done = sangja("train", "digits", "--compile", "--epochs", "2", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    run = tmp_path / "runs" / "digits-1"
+    assert json.loads((run / "run.json").read_text())["settings"]["compile"] is True
+    losses = re.findall(r"train loss ([\d.]+)", done.stdout)
+    assert float(losses[1]) < float(losses[0])
+
+
 def test_ctrl_c_keeps_everything_and_resume_goes_on_to_the_same_end(tmp_path):
     """SIGINT from outside, then --resume: the model is that of a run that nobody interrupted."""
     arguments = ("train", "digits", "--model", "linear", "--epochs", "20")

@@ -4,7 +4,10 @@ state as the uncompiled step, and what cannot be compiled says so."""
 from __future__ import annotations
 
 import gc
+import os
 import resource
+import threading
+import time
 import warnings
 
 import numpy as np
@@ -296,6 +299,88 @@ def test_another_shape_is_another_program():
     for n in (2, 3, 2, 3, 2, 3):
         assert float(run(sangja.ones(n))) == 2 * n
     assert len(run.variants) == 2
+
+
+def test_a_parameter_whose_memory_is_in_another_order_is_moved_in_place():
+    found = []
+    for wrap in (lambda f: f, compile):
+        random = np.random.RandomState(0)
+        w = sangja.from_numpy(random.standard_normal((4, 3))).t().requires_grad_()
+        assert not w.is_contiguous()
+        optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+
+        def step(x, w=w, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (x @ w).pow(2).sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = wrap(step)
+        for _ in range(6):
+            run(sangja.from_numpy(random.standard_normal((5, 3))))
+        found.append(w.detach().numpy().copy())
+    np.testing.assert_allclose(found[0], found[1], 1e-12)
+
+
+def test_two_threads_of_python_may_call_one_step():
+    f = compile(lambda x: (x @ x).exp().sum(1))
+    x = sangja.rand(64, 64) * 0.1
+    for _ in range(3):
+        f(x)
+    wrong = []
+
+    def work(k):
+        y = x * (k + 1)
+        expected = (y @ y).exp().sum(1).numpy()
+        for _ in range(200):
+            if not np.allclose(f(y).numpy(), expected, 1e-4):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_child_process_goes_on_with_a_step_of_its_parent(threads):
+    before = sangja.get_num_threads()
+    step = compile(lambda x: (x @ x).sum())
+    x = sangja.rand(200, 200)
+    for _ in range(3):
+        expected = step(x)
+    team.set_num_threads(threads)
+    try:
+        step(x)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # threads and fork, knowingly
+            child = os.fork()
+        if not child:
+            os._exit(0 if float(step(x)) == float(expected) else 1)
+        _, status = os.waitpid(child, 0)
+        assert status == 0
+    finally:
+        sangja.set_num_threads(before)
+
+
+def test_workers_without_work_burn_no_processor():
+    before = sangja.get_num_threads()
+    step = compile(lambda x: (x @ x).sum())
+    x = sangja.rand(200, 200)
+    try:
+        team.set_num_threads(3)
+        for _ in range(5):
+            step(x)
+        time.sleep(0.5)  # they wait for a while before they sleep
+        begin = time.process_time()
+        time.sleep(1.0)
+        assert time.process_time() - begin < 0.2
+        assert float(step(x)) == float(step(x))  # and they wake
+    finally:
+        sangja.set_num_threads(before)
 
 
 # -- what cannot be compiled says so --------------------------------------------------------------

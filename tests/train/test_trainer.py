@@ -82,6 +82,34 @@ def test_losses_and_parameters_are_those_of_a_loop_in_pytorch():
         )
 
 
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_compiled_batches_train_as_uncompiled_ones(accumulate):
+    x, y = line(50)
+    batches = [(x[i : i + 16], y[i : i + 16]) for i in range(0, 50, 16)]  # the last has two rows
+    found = []
+    for compiled in (False, True):
+        sangja.manual_seed(0)
+        model = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Dropout(0.1), nn.Linear(8, 1))
+        optimizer = optim.Adam(model.parameters(), lr=0.05)
+        trainer = Trainer(
+            model,
+            nn.MSELoss(),
+            optimizer,
+            metrics=["mae"],
+            scheduler=lr_scheduler.StepLR(optimizer, 2, gamma=0.5),
+            clip_norm=0.5,
+            accumulate=accumulate,
+            compile=compiled,
+            quiet=True,
+        )
+        history = trainer.fit(batches, [(x, y)], epochs=6)
+        found.append((history["train_loss"], history["valid_mae"], model.state_dict()))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-4)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-4)
+    for name, tensor in found[0][2].items():
+        np.testing.assert_allclose(tensor.array, found[1][2][name].array, rtol=1e-3, atol=1e-5)
+
+
 def test_accumulated_uneven_batches_step_like_one_batch_of_all_rows():
     x, y = line(12)
     parts = [(x[a:b], y[a:b]) for a, b in ((0, 5), (5, 6), (6, 12))]

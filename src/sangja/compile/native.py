@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,9 @@ class NativeProgram:
         self.inputs = [node for node in nodes if node.op == "input"]
         self.writes = writes
         self.scheduler = Scheduler(nodes, [*wanted, *[node for _, node in writes]])
+        self.targets: set[int] = set()  # outside buffers that are written to
+        self.back: dict[int, tuple[Any, Any]] = {}  # arrays written in a copy, and the copy
+        self.lock = threading.Lock()
         self.copied = self.retarget_writes()
         self.wanted = list(dict.fromkeys([*wanted, *[node for _, node in self.copied]]))
         self.own: dict[int, Buffer] = {}
@@ -113,6 +117,7 @@ class NativeProgram:
                 left.append((source, node))
             else:
                 place.buffer.source = target
+                self.targets.add(id(target))
                 bits = sum(t.bit for t in target.readers if t not in place.buffer.writers)
                 for writer in place.buffer.writers:
                     self.scheduler.depend(writer, bits)
@@ -329,6 +334,12 @@ class NativeProgram:
         ]
 
     def execute(self, given: list[Any]) -> Values:
+        """The wanted values by number, from those of the inputs in order. One call at a time: the
+        memory of the step is one."""
+        with self.lock:
+            return self.run(given)
+
+    def run(self, given: list[Any]) -> Values:
         last = self.last
         for i, value in enumerate(given):
             if value is not last[i]:
@@ -344,6 +355,8 @@ class NativeProgram:
             else:
                 segment()
         self.ready = True
+        for value, copied in self.back.values():
+            value[...] = copied
         values: Values = {}
         for node in self.wanted:
             if node.number in self.own:
@@ -359,8 +372,13 @@ class NativeProgram:
             self.settings[i] = value
             value = self.setting_views[i]
         elif not value.flags.c_contiguous or value.dtype != node.dtype:
-            value = np.ascontiguousarray(value, node.dtype)
-            self.last[i] = None  # a copy: taken anew at each call
+            copied = np.ascontiguousarray(value, node.dtype)
+            self.last[i] = None  # taken anew at each call
+            if id(buffer) in self.targets:  # and brought back after it
+                self.back[i] = value, copied
+            value = copied
+        else:
+            self.back.pop(i, None)
         self.lend(buffer, value)
 
 

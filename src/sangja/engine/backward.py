@@ -83,7 +83,7 @@ def run(
                     pass_on(m, pending, grads, ready)
                 continue
             if check is not None:
-                check(node, m, d)
+                check(node, m, d, g)
             if target is not None:
                 if target is SEVERAL:
                     d = collect(grads, m, node.static["index"], d)

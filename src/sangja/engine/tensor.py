@@ -80,14 +80,16 @@ class Node:
 
 class NodeExtra:
     """What few nodes have: `hooks` on the gradient of the result, the tensor that shall `retain`
-    it, and under anomaly detection the lines of the forward call (`made_at`)."""
+    it, and under anomaly detection the lines of the forward call (`made_at`) and its inputs by
+    name (`made_from`)."""
 
-    __slots__ = ("hooks", "made_at", "retain")
+    __slots__ = ("hooks", "made_at", "made_from", "retain")
 
     def __init__(self) -> None:
         self.hooks: dict[int, Hook] = {}
         self.retain: weakref.ref[Tensor] | None = None
         self.made_at: list[str] | None = None
+        self.made_from: list[tuple[str, Any]] | None = None
 
 
 def e_index(edge: Any) -> int:

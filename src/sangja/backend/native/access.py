@@ -73,13 +73,14 @@ class Access(Stages):
     def gather(self, step: Step, at: Value, kind: str, chunk: Chunk) -> Value:
         """Elements of an operand, moved by an index that differs from column to column or not."""
         b = self.b
-        at = self.as_index(at)
+        dtype = self.steps[step.args[0]].dtype
+        at = self.as_index(at, dtype)
         place, stride = self.place(step.operand, chunk)
         if not chunk.lanes:
             return b.load(b.element(place, kind, b.mul(at, step.value)), kind)
         row_index = not self.element[step.args[0]]
         if row_index:
-            offset = b.mul(self.as_index(self.row_value(step.args[0])), step.value)
+            offset = b.mul(self.as_index(self.row_value(step.args[0]), dtype), step.value)
             moved = b.element(place, kind, offset)
             if stride == 1:
                 if chunk.mask is None:
@@ -114,5 +115,7 @@ class Access(Stages):
         text = "<" + ", ".join(f"i64 {j * stride}" for j in range(lanes)) + ">"
         return self.b.add(self.b.splat(start, lanes), Value(text, "i64", lanes))
 
-    def as_index(self, x: Value) -> Value:
-        return x if x.kind == "i64" else self.b.convert("sext", x, "i64")
+    def as_index(self, x: Value, dtype: str) -> Value:
+        if x.kind == "i64":
+            return x
+        return self.b.convert("zext" if dtype[0] in "ub" else "sext", x, "i64")

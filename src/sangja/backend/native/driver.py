@@ -1,6 +1,10 @@
 """The native side of a team: going through the commands, meeting at a barrier, waiting for work.
 
 `run(box, table, count, tid, threads)` runs a table of commands (function, arguments, flags);
+`lead(box, table, count, threads)` puts it into the mailbox, for the workers, and runs it as the
+first of them: one call, which nothing can come between, so that no worker waits for a leader. The
+generation is odd while the mailbox is written: who has no part in a program may read it late, when
+the next one is being put in, and must not take the half of each for a program of its own.
 `serve` is what a worker does: it waits for a new generation in the mailbox and runs what is there,
 and returns when there was nothing for a while.
 """
@@ -13,9 +17,10 @@ SERIAL, MEET = 1, 2  # flags of a command
 SPINS = 2_000  # turns of waiting before the time slice is given away
 IDLE_YIELDS = 2_000  # time slices given away before a worker goes to sleep
 # The mailbox, in 64-bit words; what different threads write lies in cache lines of its own.
-GENERATION, TABLE, COUNT, THREADS, YIELD = 0, 8, 9, 10, 11
+GENERATION, TABLE, COUNT, THREADS, YIELD, CALLED = 0, 8, 9, 10, 11, 12
 ARRIVED, SENSE, PARKED = 16, 24, 32
-WORDS = 32 + 256
+MOST = 256  # threads
+WORDS = PARKED + MOST
 
 # What a processor does while it waits, so that its sibling may work.
 PAUSES = dict.fromkeys(("x86_64", "AMD64", "i686", "x86"), "call void @llvm.x86.sse2.pause()")
@@ -109,14 +114,31 @@ last:
 end:
   ret void
 }}
+define void @lead(ptr %box, ptr %table, i64 %count, i64 %threads) {{
+entry:
+  %address = ptrtoint ptr %table to i64
+  %pt = getelementptr i64, ptr %box, i64 {TABLE}
+  %pc = getelementptr i64, ptr %box, i64 {COUNT}
+  %pn = getelementptr i64, ptr %box, i64 {THREADS}
+  %before = atomicrmw add ptr %box, i64 1 seq_cst
+  store atomic i64 %address, ptr %pt release, align 8
+  store atomic i64 %count, ptr %pc release, align 8
+  store atomic i64 %threads, ptr %pn release, align 8
+  %odd = atomicrmw add ptr %box, i64 1 seq_cst
+  call void @run(ptr %box, ptr %table, i64 %count, i64 0, i64 %threads)
+  ret void
+}}
 define i64 @serve(ptr %box, i64 %tid, i64 %seen) {{
 entry:
   br label %wait
 wait:
-  %known = phi i64 [%seen, %entry], [%known, %idle], [%generation, %served]
-  %turn = phi i64 [0, %entry], [%more, %idle], [0, %served]
+  %known = phi i64 [%seen, %entry], [%known, %idle], [%known, %work], [%generation, %served]
+  %turn = phi i64 [0, %entry], [%more, %idle], [0, %work], [0, %served]
   %generation = load atomic i64, ptr %box acquire, align 8
-  %new = icmp ne i64 %generation, %known
+  %other = icmp ne i64 %generation, %known
+  %low = and i64 %generation, 1
+  %whole = icmp eq i64 %low, 0
+  %new = and i1 %other, %whole
   br i1 %new, label %work, label %idle0
 idle0:
   call void @relax(ptr %box, i64 %turn)
@@ -129,9 +151,14 @@ work:
   %pt = getelementptr i64, ptr %box, i64 {TABLE}
   %pc = getelementptr i64, ptr %box, i64 {COUNT}
   %pn = getelementptr i64, ptr %box, i64 {THREADS}
-  %table = load ptr, ptr %pt
-  %count = load i64, ptr %pc
-  %threads = load i64, ptr %pn
+  %address = load atomic i64, ptr %pt acquire, align 8
+  %count = load atomic i64, ptr %pc acquire, align 8
+  %threads = load atomic i64, ptr %pn acquire, align 8
+  %again = load atomic i64, ptr %box acquire, align 8
+  %steady = icmp eq i64 %again, %generation
+  br i1 %steady, label %known_whole, label %wait
+known_whole:
+  %table = inttoptr i64 %address to ptr
   %member = icmp slt i64 %tid, %threads
   br i1 %member, label %take, label %served
 take:

@@ -293,10 +293,10 @@ class Code:
         return "\n".join(["entry:", *self.entry, *self.lines])
 
 
-def kernel_text(name: str, operands: int, code: Code) -> str:
-    """A whole module: `code` is the body of a function of the operands `%p0`, `%p1`, …, which do
-    not overlap, `%tid` and `%threads`; the kernel around it reads the addresses."""
-    params = [f"ptr noalias %p{i}" for i in range(operands)]
+def kernel_text(name: str, operands: int, code: Code, apart: bool = True) -> str:
+    """A whole module: `code` is the body of a function of the operands `%p0`, `%p1`, …, `%tid` and
+    `%threads`; the kernel around it reads the addresses. `apart`: no two operands overlap."""
+    params = [f"ptr {'noalias ' if apart else ''}%p{i}" for i in range(operands)]
     head = ", ".join([*params, "i64 %tid", "i64 %threads"])
     lines = [f"define internal void @body({head}) alwaysinline {{"]
     lines += [code.text(), "}", ""]

@@ -16,15 +16,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from sangja.backend.native.access import Chunk
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import Kernel, compile_kernel
-from sangja.backend.native.reduction import Reductions
+from sangja.backend.native.reduction import TURNS, Reductions
 from sangja.backend.native.spec import REDUCE, Nest, Operand, Step
-from sangja.backend.native.steps import Unsupported, emit, supported
+from sangja.backend.native.steps import COSTLY, Unsupported, emit, supported
+
+LONG = 12  # what a function like exp counts, in plain operations
 
 
 @functools.cache
@@ -32,7 +34,9 @@ def build(nest: Nest) -> Kernel:
     """The kernel of a nest. Raises `Unsupported` before any work for what kernels cannot do."""
     for step in nest.steps:
         check(nest, step)
-    kernel = compile_kernel("nest", kernel_text("nest", len(nest.operands), Writer(nest).write()))
+    # What is read and what is written may be one array: an update in place.
+    text = kernel_text("nest", len(nest.operands), Writer(nest).write(), apart=False)
+    kernel = compile_kernel("nest", text)
     count = math.prod(nest.rows) * math.prod(nest.cols)
     arithmetic = sum(bool(s.args) and s.op not in ("store", "cast") for s in nest.steps)
     kernel.flops = arithmetic * count
@@ -67,16 +71,16 @@ class Writer(Reductions):
         tid, threads = Value("%tid", "i64"), Value("%threads", "i64")
         blocks = constant(self.nest.blocks, "i64")
         first, last = b.share(blocks, tid, threads)
-        if rows and math.prod(self.cols):
-            with b.loop(first, last) as block:
-                ends = []
-                for which in (block, b.add(block, 1)):
-                    whole = b.mul(which, rows)
-                    ends.append(b.op(f"sdiv i64 {whole.text}, {self.nest.blocks}", "i64"))
-                self.begin_folds(block)
+        with b.loop(first, last) as block:
+            ends = []
+            for which in (block, b.add(block, 1)):
+                whole = b.mul(which, rows)
+                ends.append(b.op(f"sdiv i64 {whole.text}, {self.nest.blocks}", "i64"))
+            self.begin_folds(block)
+            if rows:
                 with b.loop(ends[0], ends[1]) as row:
                     self.write_row(row)
-                self.end_folds(block)
+            self.end_folds(block)
         b.line("ret void")
         return b
 
@@ -112,17 +116,26 @@ class Writer(Reductions):
         reductions = [i for i in sinks if self.steps[i].op in REDUCE]
         width = 1
         if reductions or len(sinks) == 1:
-            evaluated = len(self.needed_elements(stage, sinks))
-            width = 4 if evaluated <= 12 else 2 if evaluated <= 24 else 1
+            # Many long functions side by side would need more registers than there are.
+            work = sum(
+                LONG if self.steps[i].op in COSTLY else 1
+                for i in self.needed_elements(stage, sinks)
+            )
+            width = 4 if work <= 12 else 2 if work <= 24 else 1
         sums = {i: self.begin_reduction(i, width) for i in reductions}
-        for chunks in self.walk(width):
+        long = [i for i in reductions if self.is_long(i, width)]
+        totals = {i: self.begin_reduction(i, width, "f8") for i in long}
+        for chunks in self.walk(width, lambda: self.flush(sums, totals)):
             for k, chunk in enumerate(chunks):
                 self.write_chunk(stage, sinks, chunk, {i: sums[i][k] for i in reductions})
+        self.flush(sums, totals)
         for i in reductions:
-            self.row_values[i] = self.end_reduction(i, sums[i])
+            rooms, dtype = (totals[i], "f8") if i in totals else (sums[i], "")
+            self.row_values[i] = self.end_reduction(i, rooms, dtype)
 
-    def walk(self, width: int) -> Iterator[list[Chunk]]:
-        """The chunks of a row, as many at a time as are done in one turn of the loop."""
+    def walk(self, width: int, pause: Callable[[], None] | None = None) -> Iterator[list[Chunk]]:
+        """The chunks of a row, as many at a time as are done in one turn of the loop. A long row
+        comes with pauses."""
         b, n, lanes = self.b, self.cols[-1], self.lanes
         with ExitStack() as stack:
             outer: list[Value] = []
@@ -142,13 +155,15 @@ class Writer(Reductions):
                 step = lanes * width
                 done = n // step * step
                 if done:
-                    with b.loop(constant(0, "i64"), constant(done, "i64"), step) as inner:
-                        chunks = []
-                        for k in range(width):
-                            moved = b.add(inner, k * lanes)
-                            where = [*outer, moved]
-                            chunks.append(Chunk(b.add(linear, moved), where, lanes, None))
-                        yield chunks
+                    stretch = step * TURNS if pause else done
+                    for start, stop in self.stretches(done, stretch, pause):
+                        with b.loop(start, stop, step) as inner:
+                            chunks = []
+                            for k in range(width):
+                                moved = b.add(inner, k * lanes)
+                                where = [*outer, moved]
+                                chunks.append(Chunk(b.add(linear, moved), where, lanes, None))
+                            yield chunks
             for k, at in enumerate(range(done, n, lanes)):
                 left = min(lanes, n - at)
                 mask = None
@@ -159,15 +174,29 @@ class Writer(Reductions):
                 self.slot = k
                 yield [Chunk(b.add(linear, place), [*outer, place], lanes, mask)]
 
+    def stretches(
+        self, count: int, stretch: int, pause: Callable[[], None] | None
+    ) -> Iterator[tuple[Value, Value]]:
+        """The columns in stretches, with a pause after each."""
+        b, end = self.b, constant(count, "i64")
+        if count <= stretch or pause is None:
+            yield constant(0, "i64"), end
+            return
+        with b.loop(constant(0, "i64"), end, stretch) as start:
+            stop = b.add(start, stretch)
+            yield start, b.select(b.compare("slt", stop, end), stop, end)
+            pause()
+
     def write_chunk(
         self, stage: int, sinks: list[int], chunk: Chunk, sums: dict[int, Value]
     ) -> None:
         """The steps of a stage for some columns."""
         b = self.b
         known: dict[int, Value] = {}
-        for i in sinks:
+        # All values before the first store, which may replace what others are made of.
+        values = [self.element_value(self.steps[i].args[0], stage, chunk, known) for i in sinks]
+        for i, x in zip(sinks, values, strict=True):
             step = self.steps[i]
-            x = self.element_value(step.args[0], stage, chunk, known)
             if step.op == "store":
                 self.store(x, step.operand, chunk)
             elif step.op in REDUCE:
@@ -195,7 +224,8 @@ class Writer(Reductions):
         elif step.op == "load":
             value = b.load(self.row_place(step.operand), TYPES[step.dtype])
         elif step.op == "gather":
-            offset = b.mul(self.as_index(self.row_value(step.args[0])), step.value)
+            at = self.as_index(self.row_value(step.args[0]), self.steps[step.args[0]].dtype)
+            offset = b.mul(at, step.value)
             place = b.element(self.row_place(step.operand), TYPES[step.dtype], offset)
             value = b.load(place, TYPES[step.dtype])
         elif step.op in REDUCE:  # of a row value: over equal columns
@@ -209,13 +239,25 @@ class Writer(Reductions):
     def reduce_row(self, i: int) -> Value:
         """A reduction over columns that are all the same."""
         step = self.steps[i]
-        x = self.row_value(step.args[0])
-        if step.op == "sum":
-            count = constant(math.prod(self.cols), x.kind)
-            return self.b.mul(x, count)
+        x, count = self.converted(step, self.row_value(step.args[0])), math.prod(self.cols)
+        if count == 0:
+            return self.neutral(step.op, step.dtype, 0)
+        if step.op == "sum" and x.kind != "i1":
+            return self.b.mul(x, constant(count, x.kind))
         if step.op == "prod":
-            raise Unsupported("the product of equal columns", step.dtype)
+            return self.repeated(step, x, count)
         return x
+
+    def repeated(self, step: Step, x: Value, count: int) -> Value:
+        """x to a whole power, by squares."""
+        z: Value | None = None
+        while True:
+            if count % 2:
+                z = x if z is None else self.combine(step.op, z, x, step.dtype)
+            count //= 2
+            if z is not None and not count:
+                return z
+            x = self.combine(step.op, x, x, step.dtype)
 
     def element_value(self, i: int, stage: int, chunk: Chunk, known: dict[int, Value]) -> Value:
         """The value of a step in some columns."""
@@ -252,8 +294,7 @@ class Writer(Reductions):
             return
         x = self.row_value(step.args[0])
         if step.op != "store":
-            room = self.fold_variables[i, 0]
-            self.update_fold(step, x, room)
+            self.update_fold(step, self.converted(step, x), self.fold_variables[i, 0])
         elif not self.walks(step.operand):
             b.store(x, self.row_place(step.operand))
         else:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sangja.backend.native.access import Access, Chunk
 from sangja.backend.native.emit import TYPES, Value, constant, vector
 from sangja.backend.native.spec import REDUCE, Step
-from sangja.backend.native.steps import emit
+from sangja.backend.native.steps import cast, emit
+
+TURNS = 64  # so many additions to one sum; then it goes to a sum of sums, or rounding would add up
 
 
 class Reductions(Access):
@@ -18,7 +21,7 @@ class Reductions(Access):
     fold_variables: dict[tuple[int, int], Value]
     fold_bases: dict[int, Value]
 
-    def walk(self, width: int) -> Iterator[list[Chunk]]:
+    def walk(self, width: int, pause: Callable[[], None] | None = None) -> Iterator[list[Chunk]]:
         raise NotImplementedError
 
     # -- reductions ----------------------------------------------------------------------------
@@ -39,14 +42,35 @@ class Reductions(Access):
     def combine(self, op: str, x: Value, y: Value, dtype: str) -> Value:
         return emit(self.b, REDUCE[op][0], [x, y], [dtype, dtype], dtype)
 
-    def begin_reduction(self, i: int, width: int) -> list[Value]:
+    def begin_reduction(self, i: int, width: int, dtype: str = "") -> list[Value]:
         step = self.steps[i]
+        dtype = dtype or step.dtype
         rooms = []
         for _ in range(width):
-            room = self.b.variable(TYPES[step.dtype], self.lanes)
-            self.put(self.neutral(step.op, step.dtype, self.lanes), room)
+            room = self.b.variable(TYPES[dtype], self.lanes)
+            self.put(self.neutral(step.op, dtype, self.lanes), room)
             rooms.append(room)
         return rooms
+
+    def is_long(self, i: int, width: int) -> bool:
+        """Whether a sum is of so many columns that it is made of partial sums."""
+        turn = max(self.lanes, 1) * width * TURNS
+        step = self.steps[i]
+        return step.op == "sum" and step.dtype[0] == "f" and math.prod(self.cols) > turn
+
+    def flush(self, sums: dict[int, list[Value]], totals: dict[int, list[Value]]) -> None:
+        """Add partial sums to their totals, which are of double precision, and begin them anew."""
+        for i, rooms in totals.items():
+            dtype = self.steps[i].dtype
+            for partial, total in zip(sums[i], rooms, strict=True):
+                x = cast(self.b, self.get(partial, TYPES[dtype], self.lanes), dtype, "f8")
+                y = self.get(total, "double", self.lanes)
+                self.put(self.combine("sum", y, x, "f8"), total)
+                self.put(self.neutral("sum", dtype, self.lanes), partial)
+
+    def converted(self, step: Step, x: Value) -> Value:
+        """What a reduction or fold takes, in its own dtype."""
+        return cast(self.b, x, self.steps[step.args[0]].dtype, step.dtype)
 
     def put(self, x: Value, room: Value) -> None:
         """Into a variable: as it is in a register, also bools."""
@@ -57,22 +81,24 @@ class Reductions(Access):
 
     def accumulate(self, i: int, x: Value, room: Value, chunk: Chunk) -> None:
         step = self.steps[i]
+        x = self.converted(step, x)
         if chunk.mask is not None:
             x = self.b.select(chunk.mask, x, self.neutral(step.op, step.dtype, chunk.lanes))
         before = self.get(room, x.kind, x.lanes)
         self.put(self.combine(step.op, before, x, step.dtype), room)
 
-    def end_reduction(self, i: int, rooms: list[Value]) -> Value:
+    def end_reduction(self, i: int, rooms: list[Value], dtype: str = "") -> Value:
         """All accumulators and all lanes brought together."""
         step = self.steps[i]
-        kind = TYPES[step.dtype]
+        dtype = dtype or step.dtype
+        kind = TYPES[dtype]
         values = [self.get(room, kind, self.lanes) for room in rooms]
         while len(values) > 1:
             pairs = zip(values[::2], values[1::2], strict=True)
-            values = [self.combine(step.op, x, y, step.dtype) for x, y in pairs]
-        return self.across(step, values[0])
+            values = [self.combine(step.op, x, y, dtype) for x, y in pairs]
+        return cast(self.b, self.across(step, values[0], dtype), dtype, step.dtype)
 
-    def across(self, step: Step, x: Value) -> Value:
+    def across(self, step: Step, x: Value, dtype: str) -> Value:
         """One value of all lanes: halves are joined until one is left."""
         b = self.b
         if not x.lanes:
@@ -91,7 +117,7 @@ class Reductions(Access):
                         half,
                     )
                 )
-            x = self.combine(step.op, parts[0], parts[1], step.dtype)
+            x = self.combine(step.op, parts[0], parts[1], dtype)
             lanes = half
         return b.op(f"extractelement {x.type} {x.text}, i32 0", x.kind)
 
@@ -128,6 +154,7 @@ class Reductions(Access):
 
     def fold(self, i: int, x: Value, chunk: Chunk) -> None:
         step = self.steps[i]
+        x = self.converted(step, x)
         if self.straight:
             self.update_fold(step, x, self.fold_variables[i, self.slot if self.lanes else 0])
             return

@@ -58,7 +58,7 @@ class Stages:
     def walks(self, operand: int) -> bool:
         """Whether an operand differs along the columns."""
         strides = self.nest.operands[operand].col_strides
-        return any(s and n > 1 for s, n in zip(strides, self.nest.cols, strict=True))
+        return any(s and n != 1 for s, n in zip(strides, self.nest.cols, strict=True))
 
     def analyse(self, step: Step) -> None:
         """The level and the stage of a step: in which loop over the columns it can be had."""

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from sangja.backend.native import vector_math
-from sangja.backend.native.emit import TYPES, Code, Value, constant
+from sangja.backend.native import rare_math, vector_math
+from sangja.backend.native.emit import TYPES, Code, Value, constant, literal
 
 Emitter = Callable[..., Value]
 
@@ -88,7 +88,8 @@ def extreme(
         return b.binary(bools, x, y)
     if not is_float(x):
         return b.select(b.compare(("s" if signed else "u") + integers, x, y), x, y)
-    if not y.text.startswith("%"):  # a constant, and so no nan: one comparison is enough
+    if not y.text.startswith("%") and literal(math.nan, y.kind) not in y.text:
+        # A constant that is no nan: one comparison is enough.
         return b.select(b.compare("u" + floats[1:], x, y), x, y)
     z = b.select(b.compare(floats, x, y), x, y)
     return b.select(b.compare("uno", x, x), x, z)
@@ -218,23 +219,6 @@ def scaled_log(base: float) -> Emitter:
     return emit
 
 
-def hyperbolic(minus: bool) -> Emitter:
-    """sinh or cosh, from eˣ with half of x twice, so that nothing overflows too early."""
-
-    def emit(b: Code, x: Value, signed: bool) -> Value:
-        if minus:
-            m = vector_math.expm1(b, b.intrinsic("fabs", x))
-            z = b.mul(number(x, 0.5), b.add(m, b.binary("fdiv", m, b.add(m, number(x, 1.0)))))
-            high = vector_math.exp(b, b.sub(b.intrinsic("fabs", x), number(x, math.log(2))))
-            large = b.compare("ogt", m, number(x, 1e18))
-            return b.intrinsic("copysign", b.select(large, high, z), x)
-        shifted = b.sub(b.intrinsic("fabs", x), number(x, math.log(2)))
-        e = vector_math.exp(b, shifted)  # half of eˣ
-        return b.add(e, b.binary("fdiv", number(x, 0.25), e))
-
-    return emit
-
-
 def sine(shift: int) -> Emitter:
     def emit(b: Code, x: Value, signed: bool) -> Value:
         return vector_math.sine(b, x, shift)
@@ -242,7 +226,26 @@ def sine(shift: int) -> Emitter:
     return emit
 
 
+def erf(b: Code, x: Value, signed: bool) -> Value:
+    return vector_math.erf(b, x) if x.kind == "float" else rare_math.erf(b, x)
+
+
+def by_kind(floats: Emitter, integers: Emitter) -> Emitter:
+    def emit(b: Code, x: Value, y: Value, signed: bool) -> Value:
+        return floats(b, x, y, signed) if is_float(x) else integers(b, x, y, signed)
+
+    return emit
+
+
+def shifted(left: bool) -> Emitter:
+    def emit(b: Code, x: Value, y: Value, signed: bool) -> Value:
+        return rare_math.shift(b, x, y, signed, left)
+
+    return emit
+
+
 FLOATS = {"f4", "f8"}
+INTEGERS = {"i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"}
 # Operations by NumPy's name; the second entry: for which dtypes of the inputs (None: all).
 TABLE: dict[str, tuple[Emitter, set[str] | None]] = {
     "add": (arithmetic("fadd", "add", "or"), None),
@@ -259,7 +262,11 @@ TABLE: dict[str, tuple[Emitter, set[str] | None]] = {
     "minimum": (smaller, None),
     "fmax": (fmax, None),
     "fmin": (fmin, None),
-    "remainder": (whole_remainder, FLOATS),
+    "remainder": (by_kind(whole_remainder, rare_math.integer_remainder), FLOATS | INTEGERS),
+    "floor_divide": (
+        by_kind(function(rare_math.floor_divide), rare_math.integer_floor_divide),
+        FLOATS | INTEGERS,
+    ),
     "fmod": (arithmetic("frem", ""), FLOATS),
     "sign": (sign, None),
     "copysign": (intrinsic("copysign"), FLOATS),
@@ -276,12 +283,20 @@ TABLE: dict[str, tuple[Emitter, set[str] | None]] = {
     "log10": (scaled_log(10), FLOATS),
     "log1p": (function(vector_math.log1p), FLOATS),
     "tanh": (function(vector_math.tanh), FLOATS),
-    "sinh": (hyperbolic(True), FLOATS),
-    "cosh": (hyperbolic(False), FLOATS),
+    "sigmoid": (function(rare_math.sigmoid), FLOATS),
+    "sinh": (function(rare_math.sinh), FLOATS),
+    "cosh": (function(rare_math.cosh), FLOATS),
+    "arctan": (function(rare_math.arctan), FLOATS),
+    "arctan2": (function(rare_math.arctan2), FLOATS),
+    "arcsin": (function(rare_math.arcsin), FLOATS),
+    "arccos": (function(rare_math.arccos), FLOATS),
+    "hypot": (function(rare_math.hypot), FLOATS),
+    "logaddexp": (function(rare_math.logaddexp), FLOATS),
     "sin": (sine(0), FLOATS),
     "cos": (sine(1), FLOATS),
-    "erf": (function(vector_math.erf), {"f4"}),
-    "power": (function(vector_math.power), {"f4"}),
+    "tan": (function(vector_math.tangent), FLOATS),
+    "erf": (erf, FLOATS),
+    "power": (function(vector_math.power), FLOATS),
     "greater": (comparison("ogt", "sgt", "ugt"), None),
     "greater_equal": (comparison("oge", "sge", "uge"), None),
     "less": (comparison("olt", "slt", "ult"), None),
@@ -292,10 +307,12 @@ TABLE: dict[str, tuple[Emitter, set[str] | None]] = {
     "logical_or": (logical("or"), None),
     "logical_xor": (logical("xor"), None),
     "logical_not": (logical_not, None),
-    "bitwise_and": (bits("and"), None),
-    "bitwise_or": (bits("or"), None),
-    "bitwise_xor": (bits("xor"), None),
-    "invert": (invert, None),
+    "bitwise_and": (bits("and"), INTEGERS | {"b1"}),
+    "bitwise_or": (bits("or"), INTEGERS | {"b1"}),
+    "bitwise_xor": (bits("xor"), INTEGERS | {"b1"}),
+    "invert": (invert, INTEGERS | {"b1"}),
+    "left_shift": (shifted(True), INTEGERS),
+    "right_shift": (shifted(False), INTEGERS),
     "isnan": (isnan, None),
     "isinf": (isinf, None),
     "isfinite": (isfinite, None),
@@ -303,7 +320,8 @@ TABLE: dict[str, tuple[Emitter, set[str] | None]] = {
 }
 COSTLY = {
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "tanh", "sinh", "cosh", "sin", "cos",
-    "erf", "power", "remainder", "fmod",
+    "tan", "arctan", "arctan2", "arcsin", "arccos", "sigmoid", "logaddexp", "hypot", "erf", "power",
+    "remainder", "floor_divide", "fmod",
 }  # fmt: skip
 
 

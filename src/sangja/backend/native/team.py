@@ -24,14 +24,13 @@ from typing import Any
 import numpy as np
 
 from sangja.backend.native.driver import (
-    COUNT,
+    CALLED,
     GENERATION,
     MEET,
+    MOST,
     PARKED,
     SERIAL,
-    TABLE,
     TEXT,
-    THREADS,
     WORDS,
     YIELD,
 )
@@ -49,15 +48,26 @@ class Command:
     meet: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The driver's functions as functions that Python can call; the lock is released inside."""
+
+    run: Any
+    lead: Any
+    serve: Any
+
+
 @functools.cache
-def driver() -> tuple[Any, Any]:
-    """`run` and `serve` as functions that Python can call; the lock is released inside."""
+def driver() -> Driver:
     pointer, word = ctypes.c_void_p, ctypes.c_int64
     run = ctypes.CFUNCTYPE(None, pointer, pointer, word, word, word)
+    lead = ctypes.CFUNCTYPE(None, pointer, pointer, word, word)
     serve = ctypes.CFUNCTYPE(word, pointer, word, word)
-    return (
-        run(compile_kernel("run", TEXT).address),
-        serve(compile_kernel("serve", TEXT).address),
+    engine = compile_kernel("run", TEXT).engine  # which has the others too
+    return Driver(
+        run(engine.get_function_address("run")),
+        lead(engine.get_function_address("lead")),
+        serve(engine.get_function_address("serve")),
     )
 
 
@@ -77,6 +87,7 @@ class Team:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.door = threading.Lock()  # between going to sleep and being called
         self.box = np.zeros(WORDS, np.int64)
         self.box[YIELD] = yield_address()
         self.address = self.box.ctypes.data
@@ -88,41 +99,45 @@ class Team:
         while len(self.events) < count - 1:
             event = threading.Event()
             self.events.append(event)
-            number = len(self.events)
             threading.Thread(
                 target=work,
-                args=(self.box, self.address, number, event, int(self.box[GENERATION])),
-                name=f"sangja-{number}",
+                args=(self, len(self.events), event, int(self.box[GENERATION])),
+                name=f"sangja-{len(self.events)}",
                 daemon=True,
             ).start()
 
     def run(self, table: int, count: int, threads: int) -> None:
         """All commands of a table, on `threads` threads, of which this is the first."""
-        run = driver()[0]
         if threads <= 1:
-            run(self.address, table, count, 0, 1)
+            driver().run(self.address, table, count, 0, 1)
             return
+        box, lead = self.box, driver().lead
         with self.lock:
             self.hire(threads)
-            box = self.box
-            box[TABLE], box[COUNT], box[THREADS] = table, count, threads
-            box[GENERATION] += 1
-            for number in range(1, threads):
-                if box[PARKED + number]:
+            try:
+                with self.door:  # from now on nobody goes to sleep
+                    box[CALLED] = 1
+                    asleep = [n for n in range(1, threads) if box[PARKED + n]]
+                for number in asleep:
                     self.events[number - 1].set()
-            run(self.address, table, count, 0, threads)
+                lead(self.address, table, count, threads)
+            finally:
+                box[CALLED] = 0
 
 
-def work(box: Any, address: int, number: int, event: threading.Event, seen: int) -> None:
+def work(team: Team, number: int, event: threading.Event, seen: int) -> None:
     """What a worker does: serve in native code, and sleep when there was nothing for a while."""
-    serve = driver()[1]
+    box, serve = team.box, driver().serve
     while True:
-        seen = serve(address, number, seen)
-        event.clear()
-        box[PARKED + number] = 1
-        if box[GENERATION] == seen:
+        seen = serve(team.address, number, seen)
+        with team.door:
+            awake = bool(box[CALLED]) or box[GENERATION] != seen
+            if not awake:
+                event.clear()
+                box[PARKED + number] = 1
+        if not awake:
             event.wait()
-        box[PARKED + number] = 0
+            box[PARKED + number] = 0
 
 
 _teams: dict[int, Team] = {}
@@ -185,13 +200,13 @@ _choice = Choice()
 
 
 def default_threads() -> int:
-    """`OMP_NUM_THREADS` if it is set, else the processors this process may use."""
+    """`OMP_NUM_THREADS` if it is set, else the processors this process may use; at most `MOST`."""
     given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if given.isdigit() and int(given) > 0:
-        return int(given)
+        return min(int(given), MOST)
     if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
+        return min(max(1, len(os.sched_getaffinity(0))), MOST)
+    return min(os.cpu_count() or 1, MOST)
 
 
 def get_num_threads() -> int:
@@ -203,7 +218,7 @@ def get_num_threads() -> int:
 
 def set_num_threads(count: int) -> None:
     """Choose how many threads compiled programs run on."""
-    _choice.threads = count
+    _choice.threads = min(count, MOST)
 
 
 if hasattr(os, "register_at_fork"):
