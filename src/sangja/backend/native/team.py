@@ -63,10 +63,11 @@ def driver() -> Driver:
     run = ctypes.CFUNCTYPE(None, pointer, pointer, word, word, word)
     lead = ctypes.CFUNCTYPE(None, pointer, pointer, word, word)
     serve = ctypes.CFUNCTYPE(word, pointer, word, word)
+    engine = compile_kernel("run", TEXT).engine  # which has the others too
     return Driver(
-        run(compile_kernel("run", TEXT).address),
-        lead(compile_kernel("lead", TEXT).address),
-        serve(compile_kernel("serve", TEXT).address),
+        run(engine.get_function_address("run")),
+        lead(engine.get_function_address("lead")),
+        serve(engine.get_function_address("serve")),
     )
 
 
