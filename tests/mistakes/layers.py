@@ -57,8 +57,8 @@ MISTAKES = [
         lambda t: t.nn.Linear(3, 2)([1.0, 2.0, 3.0]),
         TypeError,
         (
-            "argument 'input' must be Tensor, not list; in module Linear(in_features=3, "
-            "out_features=2, bias=True)"
+            "argument 'input' must be Tensor, not list; make one with tensor(...) or "
+            "stack(...); in module Linear(in_features=3, out_features=2, bias=True)"
         ),
     ),
     Mistake(
@@ -204,7 +204,8 @@ MISTAKES = [
         lambda t: t.nn.Sequential(t.nn.LSTM(4, 5), t.nn.Linear(5, 1))(t.zeros(7, 2, 4)),
         TypeError,
         (
-            "argument 'input' must be Tensor, not tuple; in module '1' (Linear(in_features=5, "
+            "argument 'input' must be Tensor, not tuple; a recurrent or attention layer "
+            "returns (output, …): pass its first part on; in module '1' (Linear(in_features=5, "
             "out_features=1, bias=True))"
         ),
     ),

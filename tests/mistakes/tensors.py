@@ -186,7 +186,7 @@ MISTAKES = [
         (
             "permute: number of dimensions in the tensor input does not match the length of "
             "the desired ordering of dimensions i.e. input.dim() = 3 is not equal to len(dims) "
-            "= 2"
+            "= 2; name every dimension once"
         ),
     ),
     Mistake(
@@ -208,7 +208,7 @@ MISTAKES = [
         "t_of_3d",
         lambda t: t.zeros(2, 3, 4).t(),
         RuntimeError,
-        "t() expects a tensor with <= 2 dimensions, but self is 3D",
+        "t() expects a tensor with <= 2 dimensions, but self is 3D; use transpose(-2, -1)",
     ),
     Mistake(
         "einsum_sizes",
@@ -325,8 +325,18 @@ MISTAKES = [
         RuntimeError,
         "Trying to create tensor with negative dimension -1: [-1, 2]",
     ),
-    Mistake("len_scalar", lambda t: len(t.tensor(1.0)), TypeError, "len() of a 0-d tensor"),
-    Mistake("iter_scalar", lambda t: list(t.tensor(1.0)), TypeError, "iteration over a 0-d tensor"),
+    Mistake(
+        "len_scalar",
+        lambda t: len(t.tensor(1.0)),
+        TypeError,
+        "len() of a 0-d tensor; its one number is x.item()",
+    ),
+    Mistake(
+        "iter_scalar",
+        lambda t: list(t.tensor(1.0)),
+        TypeError,
+        "iteration over a 0-d tensor; its one number is x.item()",
+    ),
     Mistake(
         "mean_long",
         lambda t: t.tensor([1, 2]).mean(),
@@ -406,15 +416,18 @@ MISTAKES = [
         setitem_shape,
         RuntimeError,
         (
-            "__setitem__: could not broadcast input array from shape (3,) into shape (2,); the "
-            "value has shape [3], the tensor [3]"
+            "__setitem__: could not broadcast the value of shape (3,) into the chosen part of "
+            "shape (2,); the value has shape [3], the tensor [3]"
         ),
     ),
     Mistake(
         "arange_bad",
         lambda t: t.arange(0, 5, -1),
         RuntimeError,
-        "upper bound and lower bound inconsistent with step sign",
+        (
+            "arange: upper bound and lower bound inconsistent with step sign: start=0, end=5, "
+            "step=-1"
+        ),
     ),
     Mistake(
         "where_shapes",

@@ -119,7 +119,10 @@ MISTAKES = [
         "grad_wrong_shape_backward",
         lambda t: (t.ones(3, requires_grad=True) * 2).backward(t.ones(2)),
         RuntimeError,
-        "Mismatch in shape: grad_output has a shape of [2] and output has a shape of [3].",
+        (
+            "Mismatch in shape: grad_output has a shape of [2] and output has a shape of [3]. "
+            "Pass a gradient of the output's shape"
+        ),
     ),
     Mistake(
         "sgd_model",

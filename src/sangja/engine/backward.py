@@ -471,7 +471,7 @@ def make_seeds(outputs: tuple[Any, ...], given: Any, create_graph: bool) -> list
         if g.array.shape != t.array.shape:
             raise ShapeError(
                 f"Mismatch in shape: grad_output has a shape of {list(g.array.shape)} and output "
-                f"has a shape of {list(t.array.shape)}."
+                f"has a shape of {list(t.array.shape)}. Pass a gradient of the output's shape"
             )
         if g.array.dtype != t.array.dtype:
             if g.array.dtype.kind == "c" and t.array.dtype.kind != "c":

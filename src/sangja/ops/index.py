@@ -375,8 +375,10 @@ def write_plainly(x: Tensor, basic: tuple[Any, ...], rest: Any, value: Any) -> N
                 target[rest] = values
     except (ValueError, IndexError) as error:
         wanted = ShapeError if isinstance(error, ValueError) else OutOfRangeError
+        told = str(error).replace("input array from shape", "the value of shape")
+        told = told.replace("into shape", "into the chosen part of shape")
         raise wanted(
-            f"__setitem__: {error}; the value has shape {list(values.shape)}, the tensor "
+            f"__setitem__: {told}; the value has shape {list(values.shape)}, the tensor "
             f"{list(x.array.shape)}"
         ) from None
     version_of(x).bump("__setitem__")

@@ -202,7 +202,7 @@ def __bool__(input: Tensor) -> bool:
 
 def __iter__(input: Tensor) -> Any:
     if not input.array.ndim:
-        raise ArgumentTypeError("iteration over a 0-d tensor")
+        raise ArgumentTypeError("iteration over a 0-d tensor; its one number is x.item()")
     return iter(unbind(input))
 
 
