@@ -99,6 +99,8 @@ from sangja.ops.bitwise import (
     bitwise_or,
     bitwise_right_shift,
     bitwise_xor,
+    gcd,
+    lcm,
 )
 from sangja.ops.comparison import (
     allclose,
@@ -199,6 +201,7 @@ from sangja.ops.diagonal import (
     triu_indices,
 )
 from sangja.ops.dropout import alpha_dropout, dropout, feature_alpha_dropout
+from sangja.ops.eigen import qr, svd
 from sangja.ops.einsum import einsum, tensordot
 from sangja.ops.elementwise import (
     absolute,
@@ -521,6 +524,7 @@ from sangja.ops.split import (
     vsplit,
 )
 from sangja.ops.storage import TypedStorage, UntypedStorage, as_strided, is_storage
+from sangja.ops.tapers import blackman_window, hamming_window, hann_window
 from sangja.ops.trigonometry import (
     acos,
     acos as arccos,
@@ -1100,4 +1104,11 @@ __all__ = [
     "zero_",
     "zeros",
     "zeros_like",
+    "gcd",
+    "lcm",
+    "svd",
+    "qr",
+    "hann_window",
+    "hamming_window",
+    "blackman_window",
 ]
