@@ -381,7 +381,7 @@ def grad(
     targets = {edge_of(t): t for t in wanted}
     found = run_guarded(roots, seeds, keep, create_graph, targets)
     grads: list[Tensor | None] = []
-    for t in wanted:
+    for i, t in enumerate(wanted):
         d = found.get(edge_of(t))
         if d is not None and t._node is None and t._hooks:
             d = run_hooks(t._hooks, d)
@@ -390,8 +390,8 @@ def grad(
         d = d if d is None else conjugate(d)
         if d is None and not allow_unused:
             raise GradientError(
-                "One of the differentiated Tensors appears to not have been used in the graph. "
-                "Set allow_unused=True if this is the desired behavior."
+                f"The differentiated Tensor at index {i} appears to not have been used in the "
+                "graph. Set allow_unused=True if this is the desired behavior."
             )
         grads.append(d if d is None or isinstance(d, Tensor) else wrap(np.array(d)))
     return tuple(grads)

@@ -260,7 +260,8 @@ def check_slice(item: slice) -> slice:
 def check_position(position: int, size: int, dim: int) -> int:
     if not -size <= position < size:
         raise OutOfRangeError(
-            f"index {position} is out of bounds for dimension {dim} with size {size}"
+            f"index {position} is out of bounds for dimension {dim} with size {size}: indices go "
+            f"from {-size} to {size - 1}"
         )
     return position
 
