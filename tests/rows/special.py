@@ -50,7 +50,7 @@ ROWS = [
         "special.erfcx",
         [case(t(2, 3)), case(t(2, 3, low=-5, high=30))],
         elementwise=True,
-        special=(0.0, 0.3, -0.3, 1.0, 7.0, np.nan),
+        special=(0.0, 0.3, -0.3, 1.0, 7.0, np.inf, -np.inf, np.nan),
         tolerance=8,
     ),
     Row(
@@ -63,7 +63,7 @@ ROWS = [
     Row(
         "special.entr",
         [case(POSITIVE)],
-        special=(0.5, 3.0, -1.0, np.nan),
+        special=(0.0, 0.5, 3.0, -1.0, np.nan),
         tolerance=2,
     ),
 ]

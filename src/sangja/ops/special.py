@@ -71,7 +71,7 @@ class Entr(Primitive):
     grad_name = "SpecialEntrBackward0"
 
     def forward(xp, x):
-        z = -x * xp.log(xp.where(x > 0, x, 1))
+        z = xp.where(x == 0, x.dtype.type(0), -x * xp.log(xp.where(x > 0, x, x.dtype.type(1))))
         return xp.where(x < 0, x.dtype.type(-math.inf), z)
 
     def dx(g, x):
@@ -178,8 +178,8 @@ def entr(input: Any) -> Tensor:
     """z = −x ln x, the share of a probability x in an entropy; 0 at 0, −∞ below.
 
     >>> import sangja
-    >>> sangja.special.entr(sangja.tensor([0.0, 1.0, -1.0]))
-    tensor([0., -0., -inf])
+    >>> sangja.special.entr(sangja.tensor([0.0, 0.5]))
+    tensor([0.0000, 0.3466])
     """
     return unary(Entr, input)
 

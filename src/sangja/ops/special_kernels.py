@@ -172,6 +172,7 @@ def erfcx(x: Array) -> Array:
     """exp(x²) erfc x, which does not vanish where erfc does; ∞ from −26.7 down (in float64)."""
 
     def left(x: Array) -> Array:
+        x = np.maximum(x, -30)  # ∞ in float64 from there on
         return 2 / exp_minus_square(x) - right(-x)
 
     def right(x: Array) -> Array:
