@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 random = np.random.RandomState(0)
 X = random.randn(3, 3) + 1j * random.randn(3, 3)
 Y = random.randn(3, 2) + 1j * random.randn(3, 2)
+Y4 = random.randn(4, 2) + 1j * random.randn(4, 2)
 TALL = random.randn(2, 4, 3) + 1j * random.randn(2, 4, 3)
 WIDE = TALL.swapaxes(-1, -2).copy()
 V = random.randn(2, 3) + 1j * random.randn(2, 3)
@@ -30,6 +31,16 @@ def vectors_of(pair):
     return (v * values**2) @ v.mH, v.abs()
 
 
+def eigenvectors_of(pair):
+    values, v = pair
+    return values, v.abs()
+
+
+def older(triple):
+    u, s, v = triple
+    return u, s, v.mH
+
+
 def singular_vectors_of(triple):
     u, s, vh = triple
     return (u * s.exp()[..., None, :]) @ vh, u.abs(), vh.abs()
@@ -44,6 +55,14 @@ FUNCTIONS = {
     "eigh values": (lambda m, x: m.linalg.eigh(hermitian(x))[0], X),
     "eigvalsh": (lambda m, x: m.linalg.eigvalsh(x), X + X.conj().T),
     "upper eigvalsh": (lambda m, x: m.linalg.eigvalsh(x, UPLO="U"), X + X.conj().T),
+    "eig": (lambda m, x: eigenvectors_of(m.linalg.eig(x)), X),
+    "eig of real": (lambda m, x: eigenvectors_of(m.linalg.eig(x)), TALL.real[0, :3]),
+    "eigvals": (lambda m, x: m.linalg.eigvals(x), X),
+    "eigvals of real": (lambda m, x: m.linalg.eigvals(x), TALL.real[0, :3]),
+    "cond": (lambda m, x: m.linalg.cond(x), TALL),
+    "lstsq": (lambda m, x, y: m.linalg.lstsq(x, y)[0], TALL[0], Y4),
+    "svd in the older order": (lambda m, x: singular_vectors_of(older(m.svd(x))), TALL),
+    "qr in the older order": (lambda m, x: tuple(m.qr(x)), TALL),
     "svd": (lambda m, x: singular_vectors_of(m.linalg.svd(x, full_matrices=False)), X),
     "svd of tall": (lambda m, x: singular_vectors_of(m.linalg.svd(x, full_matrices=False)), TALL),
     "svd of wide": (lambda m, x: singular_vectors_of(m.linalg.svd(x, full_matrices=False)), WIDE),
@@ -103,6 +122,7 @@ def derivatives(module, function, arrays):
     return found
 
 
+@pytest.mark.filterwarnings("ignore:torch.qr is deprecated")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_first_and_second_derivatives_equal_pytorch(name):
     function, *arrays = FUNCTIONS[name]
