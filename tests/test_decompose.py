@@ -132,3 +132,27 @@ def test_gradients_of_broadcast_inputs_are_summed_as_accurately():
     b = sangja.zeros(3, requires_grad=True)
     (x + b).backward(x.expand(-1, 3).contiguous())
     np.testing.assert_allclose(b.grad.numpy(), 1e5, rtol=6e-7)
+
+
+@pytest.mark.parametrize("driver", [None, "gels", "gelsy", "gelsd", "gelss"])
+@pytest.mark.parametrize("shape", [(5, 3), (3, 3), (2, 5, 3)])
+def test_least_squares_equal_pytorch(driver, shape):
+    torch = pytest.importorskip("torch")
+    draw = np.random.RandomState(0)
+    a, b = draw.randn(*shape), draw.randn(*shape[:-1], 2)
+    found = []
+    for module in (sangja, torch):
+        x = module.tensor(a, requires_grad=True)
+        y = module.tensor(b, requires_grad=True)
+        got = module.linalg.lstsq(x, y, driver=driver)
+        (got.solution**2).sum().backward()
+        found.append([part.detach().numpy() for part in got] + [x.grad.numpy(), y.grad.numpy()])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-8, atol=1e-10)
+
+
+def test_the_older_singular_values_without_vectors():
+    x = sangja.tensor([[3.0, 0.0], [0.0, 4.0]])
+    u, s, v = sangja.svd(x, compute_uv=False)
+    assert s.tolist() == [4.0, 3.0]
+    assert u.tolist() == v.tolist() == [[0.0, 0.0], [0.0, 0.0]]

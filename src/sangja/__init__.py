@@ -99,6 +99,8 @@ from sangja.ops.bitwise import (
     bitwise_or,
     bitwise_right_shift,
     bitwise_xor,
+    gcd,
+    lcm,
 )
 from sangja.ops.comparison import (
     allclose,
@@ -199,6 +201,7 @@ from sangja.ops.diagonal import (
     triu_indices,
 )
 from sangja.ops.dropout import alpha_dropout, dropout, feature_alpha_dropout
+from sangja.ops.eigen import qr, svd
 from sangja.ops.einsum import einsum, tensordot
 from sangja.ops.elementwise import (
     absolute,
@@ -521,6 +524,7 @@ from sangja.ops.split import (
     vsplit,
 )
 from sangja.ops.storage import TypedStorage, UntypedStorage, as_strided, is_storage
+from sangja.ops.tapers import blackman_window, hamming_window, hann_window
 from sangja.ops.trigonometry import (
     acos,
     acos as arccos,
@@ -646,6 +650,7 @@ __all__ = [
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
+    "blackman_window",
     "block_diag",
     "bmm",
     "bool",
@@ -787,6 +792,7 @@ __all__ = [
     "full_like",
     "func",
     "gather",
+    "gcd",
     "ge",
     "ger",
     "get_default_device",
@@ -800,6 +806,8 @@ __all__ = [
     "group_norm",
     "gt",
     "half",
+    "hamming_window",
+    "hann_window",
     "heaviside",
     "hinge_embedding_loss",
     "histc",
@@ -855,6 +863,7 @@ __all__ = [
     "kthvalue",
     "layer_norm",
     "layout",
+    "lcm",
     "le",
     "lerp",
     "less",
@@ -957,6 +966,7 @@ __all__ = [
     "prod",
     "promote_types",
     "put",
+    "qr",
     "quantile",
     "rad2deg",
     "rad2deg_",
@@ -1043,6 +1053,7 @@ __all__ = [
     "sub",
     "subtract",
     "sum",
+    "svd",
     "swapaxes",
     "swapdims",
     "t",

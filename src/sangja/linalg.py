@@ -14,6 +14,7 @@ from sangja.ops.decompose import (
     svd,
     svdvals,
 )
+from sangja.ops.eigen import cond, eig, eigvals, lstsq
 from sangja.ops.length import matrix_norm, norm, vector_norm
 from sangja.ops.linalg import matmul, multi_dot
 from sangja.ops.matrix import (
@@ -29,12 +30,16 @@ from sangja.ops.matrix import (
 __all__ = [
     "LinAlgError",
     "cholesky",
+    "cond",
     "cross",
     "det",
     "diagonal",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "inv",
+    "lstsq",
     "matmul",
     "matrix_exp",
     "matrix_norm",

@@ -15,11 +15,14 @@ from sangja.ops.softmax import log_softmax, softmax
 from sangja.ops.special import (
     digamma,
     digamma as psi,
+    entr,
     erf,
     erfc,
+    erfcx,
     erfinv,
     lgamma as gammaln,
     logit,
+    ndtr,
     polygamma,
 )
 from sangja.ops.trigonometry import (
@@ -28,8 +31,10 @@ from sangja.ops.trigonometry import (
 
 __all__ = [
     "digamma",
+    "entr",
     "erf",
     "erfc",
+    "erfcx",
     "erfinv",
     "exp2",
     "expit",
@@ -39,6 +44,7 @@ __all__ = [
     "log_softmax",
     "logit",
     "logsumexp",
+    "ndtr",
     "polygamma",
     "psi",
     "round",

@@ -44,3 +44,15 @@ ROWS = [
         errors=[FLOATS],
     ),
 ]
+ROWS += [
+    Row(
+        name,
+        [case(t(2, 3), t(2, 3)), case(t(2, 3), t(3))],
+        reference=getattr(np, name),
+        dtypes=SHIFTED,
+        elementwise=True,
+        order=0,
+        errors=[raises(RuntimeError, "only integers have divisors", t(3), t(3))],
+    )
+    for name in ("gcd", "lcm")
+]

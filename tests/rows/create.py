@@ -133,3 +133,20 @@ ROWS = [
     Row("is_floating_point", [case(t(2)), case(WHOLE)]),
     Row("numel", [case(t(2, 3))]),
 ]
+ROWS += [
+    Row(
+        name,
+        [
+            *(case(n) for n in (0, 1, 2, 9)),
+            case(8, False),
+            case(1, False),
+            case(5, dtype="@float64"),
+        ],
+        errors=[
+            raises(RuntimeError, "requires non-negative window_length", -1),
+            raises(RuntimeError, "floating point", 4, dtype="@int64"),
+        ],
+        tolerance=100,
+    )
+    for name in ("hann_window", "hamming_window", "blackman_window")
+]

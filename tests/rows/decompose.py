@@ -1,6 +1,8 @@
 """Matrices taken apart and solved. What depends on the sign of a vector is tested in
 `tests/test_decompose.py`."""
 
+import numpy as np
+
 from tests.table import Row, case, raises, t
 
 # Well away from singular, so that PyTorch's library and NumPy's agree to the last digits but one.
@@ -80,5 +82,40 @@ ROWS = [
     Row("linalg.qr", [case(A), case(t(3, 2), "r")], torch_name="", order=0, errors=matrices()[1:]),
     Row(
         "linalg.svd", [case(A), case(t(3, 2), False)], torch_name="", order=0, errors=matrices()[1:]
+    ),
+]
+ROWS += [
+    Row(
+        "linalg.cond",
+        [case(A), case(A, 2), case(A, -2), case(t(4, 2))],
+        errors=matrices()[1:],
+        tolerance=40,
+    ),
+    # PyTorch has no gradient of these: a result is changed in place after it was kept.
+    Row(
+        "linalg.cond",
+        [case(A, p) for p in ("fro", "nuc", 1, -1, np.inf, -np.inf)],
+        order=0,
+        errors=matrices("fro"),
+        tolerance=40,
+    ),
+]
+# Their values and derivatives: tests/ops/test_complex_linalg.py and tests/test_decompose.py.
+ROWS += [
+    Row("linalg.eig", [case(A)], torch_name="", order=0, errors=matrices()),
+    Row("linalg.eigvals", [case(A)], torch_name="", order=0, errors=matrices()),
+    Row("svd", [case(A), case(t(3, 2), False)], torch_name="", order=0, errors=matrices()[1:]),
+    Row("qr", [case(A), case(t(3, 2), False)], torch_name="", order=0, errors=matrices()[1:]),
+    Row(
+        "linalg.lstsq",
+        [case(A, t(3, 2)), case(t(4, 2), t(4, 1)), case(t(2, 4), t(2, 1))],
+        torch_name="",
+        order=0,
+        errors=[
+            *matrices(t(2, 1))[1:],
+            raises(RuntimeError, "expected A and B of one dtype", A, t(3, 1, dtype="complex64")),
+            raises(RuntimeError, "must have as many rows", A, t(4, 1)),
+            raises(RuntimeError, "`driver` should be one of", A, t(3, 1), driver="fast"),
+        ],
     ),
 ]

@@ -46,4 +46,24 @@ ROWS = [
         [case(t(2, 3, low=0.05, high=0.95)), case(t(2, 3, low=-0.5, high=1.5), eps=0.1)],
         special=(0.2, 0.5, -1.0, 2.0, np.nan),
     ),
+    Row(
+        "special.erfcx",
+        [case(t(2, 3)), case(t(2, 3, low=-5, high=30))],
+        elementwise=True,
+        special=(0.0, 0.3, -0.3, 1.0, 7.0, np.inf, -np.inf, np.nan),
+        tolerance=8,
+    ),
+    Row(
+        "special.ndtr",
+        [case(t(2, 3)), case(t(2, 3, low=-5, high=5))],
+        elementwise=True,
+        special=(0.0, 1.0, -7.0, np.nan),
+        tolerance=8,
+    ),
+    Row(
+        "special.entr",
+        [case(POSITIVE)],
+        special=(0.0, 0.5, 3.0, -1.0, np.nan),
+        tolerance=2,
+    ),
 ]

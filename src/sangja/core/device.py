@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sangja.core.errors import ArgumentTypeError, DeviceError, ShapeError
+from sangja.core.errors import ArgumentTypeError, DeviceError, NoCudaError, ShapeError
 
 KNOWN = ("cpu", "cuda", "meta", "mps", "xla", "xpu")
 
@@ -31,7 +31,10 @@ class Device:
             raise ArgumentTypeError(f"device: expected a name such as 'cpu', got {type!r}")
         found = re.fullmatch(r"([a-z]+)(?::(\d+))?", type)
         if found is None or found[1] not in KNOWN:
-            raise DeviceError(f"Invalid device string: '{type}'; the names are {', '.join(KNOWN)}")
+            meant = " (a graphics card is 'cuda')" if type.startswith("gpu") else ""
+            raise DeviceError(
+                f"Invalid device string: '{type}'; the names are {', '.join(KNOWN)}{meant}"
+            )
         if found[2] is not None and index is not None:
             raise DeviceError(f"device: the index is given twice, in '{type}' and as {index}")
         self.type: str = found[1]
@@ -70,7 +73,8 @@ def check_device(device: Any) -> Device:
         return CPU
     found = Device(device)
     if found.type != "cpu":
-        raise DeviceError(
+        kind = NoCudaError if found.type == "cuda" else DeviceError
+        raise kind(
             f"cannot put a tensor on {str(found)!r}: sangja computes on the CPU. Choose the device "
             "with `'cuda' if sangja.cuda.is_available() else 'cpu'`"
         )

@@ -2,16 +2,20 @@
 
     SangjaError
     ├── ShapeError            RuntimeError         shapes that do not fit each other
-    │   └── RaggedError       … and ValueError     nested lists whose lengths differ
+    │   ├── RaggedError       … and ValueError     nested lists whose lengths differ
+    │   └── FeaturesError     … and AssertionError a number of features, where PyTorch asserts
     ├── DTypeError            RuntimeError         a dtype that the operation cannot take
     │   └── OverflowingError  … and ValueError     a number that the dtype cannot hold
     ├── DivisionError         RuntimeError         an integer divided by 0
     ├── DeviceError           RuntimeError         a device that does not exist or is not there
+    │   └── NoCudaError       … and AssertionError a graphics card asked for (PyTorch asserts)
     ├── ArgumentError         ValueError           an argument out of its range
-    │   └── SamplingError     … and RuntimeError   a parameter that no random number can have
+    │   ├── SamplingError     … and RuntimeError   a parameter that no random number can have
+    │   └── AssertedError     … and AssertionError … where PyTorch asserts
     ├── ArgumentTypeError     TypeError            an argument of the wrong kind
     │   └── OperandError      TypeError            an operand an operator cannot take
     ├── OutOfRangeError       IndexError           an index, a dimension or a label out of range
+    │   └── PositionError     … and RuntimeError   an index of gather or scatter out of range
     ├── GradientError         RuntimeError         differentiation asked for where it cannot be had
     │   ├── FreedGraphError   RuntimeError         a second backward through a graph already used up
     │   ├── InplaceError      RuntimeError         a value kept for the gradient was changed
@@ -52,6 +56,10 @@ class RaggedError(ShapeError, ValueError):
     """Nested lists whose lengths differ."""
 
 
+class FeaturesError(ShapeError, AssertionError):
+    """A number of features that a layer was not made for, where PyTorch asserts."""
+
+
 class DTypeError(SangjaError, RuntimeError):
     """A dtype that the operation cannot take."""
 
@@ -68,12 +76,20 @@ class DeviceError(SangjaError, RuntimeError):
     """A device that does not exist, or that tensors cannot be put on here."""
 
 
+class NoCudaError(DeviceError, AssertionError):
+    """A graphics card asked for; PyTorch without one fails by an assertion."""
+
+
 class ArgumentError(SangjaError, ValueError):
     """An argument out of its range."""
 
 
 class SamplingError(ArgumentError, RuntimeError):
     """A parameter that no distribution has (PyTorch raises RuntimeError for it)."""
+
+
+class AssertedError(ArgumentError, AssertionError):
+    """An argument out of its range, where PyTorch asserts."""
 
 
 class ArgumentTypeError(SangjaError, TypeError):
@@ -86,6 +102,10 @@ class OperandError(ArgumentTypeError):
 
 class OutOfRangeError(SangjaError, IndexError):
     """An index, a dimension or a label out of range."""
+
+
+class PositionError(OutOfRangeError, RuntimeError):
+    """An index of `gather` or `scatter` out of range (PyTorch raises RuntimeError for it)."""
 
 
 class GradientError(SangjaError, RuntimeError):

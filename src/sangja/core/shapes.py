@@ -62,7 +62,7 @@ def normalize_dim(dim: Any, ndim: int) -> int:
     if not -reach <= index < reach:
         raise OutOfRangeError(
             f"Dimension out of range (expected to be in range of [{-reach}, {reach - 1}], "
-            f"but got {index})"
+            f"but got {index}): the tensor has {ndim} dimensions, numbered from 0"
         )
     return index + reach if index < 0 else index
 
@@ -76,7 +76,7 @@ def normalize_dims(dims: Any, ndim: int) -> tuple[int, ...]:
     found = [normalize_dim(d, ndim) for d in dims]
     if len(set(found)) != len(found):
         twice = next(d for d in found if found.count(d) > 1)
-        raise ShapeError(f"dim {twice} appears multiple times in the list of dims")
+        raise ShapeError(f"dim {twice} appears multiple times in the list of dims {list(dims)}")
     return tuple(found) if ndim else ()
 
 
@@ -127,7 +127,10 @@ def infer_shape(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
             return tuple(size // known if n == -1 else n for n in shape)
     elif known == size:
         return shape
-    raise ShapeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+    needed = f"a multiple of {known}" if unknown else str(known)
+    raise ShapeError(
+        f"shape '{list(shape)}' is invalid for input of size {size}: its sizes multiply to {needed}"
+    )
 
 
 def broadcast_shapes(*shapes: Any) -> Size:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from sangja.backend.generator import Generator, default_generator
-from sangja.core.errors import ArgumentError, ArgumentTypeError, OutOfRangeError
+from sangja.core.errors import ArgumentError, ArgumentTypeError, AssertedError, OutOfRangeError
 from sangja.engine import Tensor
 
 T = TypeVar("T", covariant=True)
@@ -44,7 +44,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
             raise ArgumentError("TensorDataset needs at least one tensor")
         sizes = [t.shape[0] for t in tensors]
         if len(set(sizes)) > 1:
-            raise ArgumentError(
+            raise AssertedError(
                 f"Size mismatch between tensors: their first dimensions are {sizes}; they must all "
                 "have the same number of rows"
             )
@@ -157,6 +157,11 @@ def random_split(
                     f"Length of split at index {i} is 0. This might result in an empty dataset.",
                     stacklevel=2,
                 )
+    elif any(n != int(n) for n in lengths):
+        raise ArgumentError(
+            "Sum of input lengths does not equal the length of the input dataset: the fractions "
+            f"{list(lengths)} sum to {sum(lengths):.6g}, not to 1"
+        )
     else:
         sizes = [int(n) for n in lengths]
     if sum(sizes) != len(dataset):

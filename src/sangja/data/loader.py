@@ -305,7 +305,10 @@ def check_choices(
             "stream has its own order"
         )
     if sampler is not None and shuffle:
-        raise ArgumentError("sampler option is mutually exclusive with shuffle")
+        raise ArgumentError(
+            "sampler option is mutually exclusive with shuffle: the sampler gives the order, so "
+            "leave shuffle out"
+        )
     if batch_sampler is not None and (
         batch_size != 1 or shuffle or sampler is not None or drop_last
     ):

@@ -49,6 +49,11 @@ class RandomSampler(Sampler[int]):
             raise ArgumentError(
                 f"num_samples should be a positive integer value, but got num_samples={num_samples}"
             )
+        if num_samples is None and not len(data_source):
+            raise ArgumentError(
+                "num_samples should be a positive integer value, but got num_samples=0: the data "
+                "set to shuffle is empty"
+            )
         self.data_source = data_source
         self.replacement = replacement
         self.generator = generator
@@ -130,7 +135,8 @@ class BatchSampler(Sampler[list[int]]):
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
             raise ArgumentError(
-                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
+                f"batch_size should be a positive integer value, but got batch_size={batch_size}; "
+                "the smallest is 1"
             )
         if not isinstance(drop_last, bool):
             raise ArgumentError(

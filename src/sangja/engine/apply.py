@@ -10,15 +10,9 @@ from typing import Any
 import numpy as np
 
 from sangja.core import dtypes
-from sangja.core.errors import (
-    ArgumentTypeError,
-    OperandError,
-    OutOfMemoryError,
-    OutOfRangeError,
-    SangjaError,
-    ShapeError,
-)
+from sangja.core.errors import OperandError
 from sangja.core.settings import settings
+from sangja.engine.explain import explain
 from sangja.engine.mode import MODE
 from sangja.engine.primitive import Primitive
 from sangja.engine.tensor import (
@@ -307,30 +301,3 @@ def plain_numbers(operands: list[Any], dtype: np.dtype[Any]) -> bool:
         ):
             return False
     return True
-
-
-def explain(error: Exception, primitive: type[Primitive], arrays: list[Any]) -> Exception:
-    """The one place where an error from inside an operation gets the operation and the operands."""
-    if isinstance(error, SangjaError):
-        return error
-    operands = ", ".join(
-        f"{name} {describe(a)}"
-        for name, a in zip(primitive.inputs or map(str, range(len(arrays))), arrays, strict=False)
-    )
-    name = primitive.__name__.lower()
-    if isinstance(error, MemoryError):
-        return OutOfMemoryError(f"{name}: not enough memory for the result; got {operands}")
-    if isinstance(error, IndexError):
-        return OutOfRangeError(f"{name}: {error}; got {operands}")
-    if isinstance(error, ValueError):
-        return ShapeError(f"{name}: {error}; got {operands}")
-    if isinstance(error, TypeError):
-        return ArgumentTypeError(f"{name}: {error}; got {operands}")
-    return error
-
-
-def describe(value: Any) -> str:
-    """An operand in a message: dtype and shape of an array, else the value."""
-    if isinstance(value, ndarray):
-        return f"{value.dtype}{list(value.shape)}"
-    return repr(value)

@@ -381,7 +381,7 @@ def grad(
     targets = {edge_of(t): t for t in wanted}
     found = run_guarded(roots, seeds, keep, create_graph, targets)
     grads: list[Tensor | None] = []
-    for t in wanted:
+    for i, t in enumerate(wanted):
         d = found.get(edge_of(t))
         if d is not None and t._node is None and t._hooks:
             d = run_hooks(t._hooks, d)
@@ -390,8 +390,8 @@ def grad(
         d = d if d is None else conjugate(d)
         if d is None and not allow_unused:
             raise GradientError(
-                "One of the differentiated Tensors appears to not have been used in the graph. "
-                "Set allow_unused=True if this is the desired behavior."
+                f"The differentiated Tensor at index {i} appears to not have been used in the "
+                "graph. Set allow_unused=True if this is the desired behavior."
             )
         grads.append(d if d is None or isinstance(d, Tensor) else wrap(np.array(d)))
     return tuple(grads)
@@ -471,7 +471,7 @@ def make_seeds(outputs: tuple[Any, ...], given: Any, create_graph: bool) -> list
         if g.array.shape != t.array.shape:
             raise ShapeError(
                 f"Mismatch in shape: grad_output has a shape of {list(g.array.shape)} and output "
-                f"has a shape of {list(t.array.shape)}."
+                f"has a shape of {list(t.array.shape)}. Pass a gradient of the output's shape"
             )
         if g.array.dtype != t.array.dtype:
             if g.array.dtype.kind == "c" and t.array.dtype.kind != "c":

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sangja.engine.apply import apply, explain, quiet
+from sangja.engine.apply import apply, quiet
+from sangja.engine.explain import explain
 from sangja.engine.mode import MODE
 from sangja.engine.primitive import Primitive
 from sangja.engine.tensor import NOTHING, Node, Tensor, create, node_of

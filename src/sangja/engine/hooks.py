@@ -46,7 +46,10 @@ def register_hook(x: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removab
     """Call `hook(gradient)` when the gradient of `x` is known; what it returns, if not None,
     replaces it. Raises `GradientError` if `x` needs no gradient."""
     if not x.requires_grad:
-        raise GradientError("cannot register a hook on a tensor that doesn't require gradient")
+        raise GradientError(
+            "cannot register a hook on a tensor that doesn't require gradient; call "
+            "requires_grad_() first"
+        )
     node = node_of(x)
     if node is not None:
         return add_hook(extra_of(node).hooks, hook)
@@ -60,7 +63,10 @@ def register_post_accumulate_grad_hook(
 ) -> RemovableHandle:
     """Call `hook(x)` after a backward has added to `x.grad`; for leaves."""
     if not x.requires_grad:
-        raise GradientError("cannot register a hook on a tensor that doesn't require gradient")
+        raise GradientError(
+            "cannot register a hook on a tensor that doesn't require gradient; call "
+            "requires_grad_() first"
+        )
     if node_of(x) is not None:
         raise GradientError("post accumulate grad hooks cannot be registered on non-leaf tensors")
     return add_hook(x.__dict__.setdefault("_post_accumulate_grad_hooks", {}), hook)

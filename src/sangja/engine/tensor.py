@@ -280,7 +280,7 @@ class Tensor(Operations):
 
     def __len__(self) -> int:
         if not self.array.ndim:
-            raise ArgumentTypeError("len() of a 0-d tensor")
+            raise ArgumentTypeError("len() of a 0-d tensor; its one number is x.item()")
         return len(self.array)
 
 

@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from sangja.core.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    AssertedError,
+    FeaturesError,
+    ShapeError,
+)
 from sangja.engine import Tensor, wrap
 from sangja.nn import functional as F, init
 from sangja.nn.linear import Linear
@@ -95,7 +101,9 @@ class MultiheadAttention(Module):
         self.batch_first = batch_first
         self.head_dim = embed_dim // num_heads
         if self.head_dim * num_heads != embed_dim:
-            raise ArgumentError("embed_dim must be divisible by num_heads")
+            raise AssertedError(
+                f"embed_dim must be divisible by num_heads, got {embed_dim} and {num_heads}"
+            )
         same = self._qkv_same_embed_dim
         parts = {"q": embed_dim, "k": self.kdim, "v": self.vdim}
         for name, width in parts.items():
@@ -163,8 +171,9 @@ class MultiheadAttention(Module):
 
     def check(self, query: Any, key: Any, value: Any) -> None:
         if query.shape[-1] != self.embed_dim:
-            raise ShapeError(
-                f"was expecting embedding dimension of {self.embed_dim}, but got {query.shape[-1]}"
+            raise FeaturesError(
+                f"was expecting embedding dimension of {self.embed_dim}, but got {query.shape[-1]} "
+                f"in the query {list(query.shape)}"
             )
         if key.shape[:2] != value.shape[:2]:
             raise ShapeError(

@@ -67,16 +67,24 @@ class ConvNd(Module):
         if self.groups <= 0:
             raise ArgumentError("groups must be a positive integer")
         if self.in_channels % self.groups:
-            raise ArgumentError("in_channels must be divisible by groups")
+            raise ArgumentError(
+                f"in_channels must be divisible by groups, got {self.in_channels} and {self.groups}"
+            )
         if self.out_channels % self.groups:
-            raise ArgumentError("out_channels must be divisible by groups")
+            raise ArgumentError(
+                f"out_channels must be divisible by groups, got {self.out_channels} and "
+                f"{self.groups}"
+            )
         if isinstance(self.padding, str):
             if self.padding not in ("same", "valid"):
                 raise ArgumentError(
                     f"Invalid padding string {self.padding!r}, should be one of {{'valid', 'same'}}"
                 )
             if self.padding == "same" and any(s != 1 for s in self.stride):
-                raise ArgumentError("padding='same' is not supported for strided convolutions")
+                raise ArgumentError(
+                    "padding='same' is not supported for strided convolutions: stride is "
+                    f"{self.stride}; give the padding as numbers"
+                )
         if self.padding_mode not in PADDING_MODES:
             raise ArgumentError(
                 f"padding_mode must be one of {set(PADDING_MODES)}, but got "

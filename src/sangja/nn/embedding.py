@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sangja.core.errors import ArgumentError, ShapeError
+from sangja.core.errors import ArgumentError, AssertedError, ShapeError
 from sangja.engine import Tensor
 from sangja.engine.inplace import overwritten
 from sangja.nn import functional as F, init
@@ -22,7 +22,10 @@ class Lookup(Module):
         n, d = self.num_embeddings, self.embedding_dim
         if self.padding_idx is not None:
             if not -n <= self.padding_idx < n:
-                raise ArgumentError("Padding_idx must be within num_embeddings")
+                raise AssertedError(
+                    f"Padding_idx must be within num_embeddings: got {self.padding_idx}, rows go "
+                    f"from {-n} to {n - 1}"
+                )
             self.padding_idx %= n
         if weight is None:
             self.weight = empty(n, d, dtype=dtype)

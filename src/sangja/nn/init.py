@@ -52,7 +52,8 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     shape = tensor.array.shape
     if len(shape) < 2:
         raise ArgumentError(
-            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, got "
+            f"{list(shape)}; for a bias use zeros_ or uniform_"
         )
     kernel = math.prod(shape[2:])
     return shape[1] * kernel, shape[0] * kernel

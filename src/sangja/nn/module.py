@@ -68,7 +68,8 @@ class Module(Stateful):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes. Every subclass says it."""
         raise ForwardMissingError(
-            f'Module [{type(self).__name__}] is missing the required "forward" function'
+            f'Module [{type(self).__name__}] is missing the required "forward" function: define '
+            "forward(self, ...) in the class, or call the modules inside one by one"
         )
 
     # -- calling ---------------------------------------------------------------------------

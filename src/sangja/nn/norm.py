@@ -151,21 +151,30 @@ class BatchNorm1d(BatchNorm):
     """`BatchNorm` of (N, C) or (N, C, L)."""
 
     def check_input(self, input: Tensor) -> None:
-        refuse_unless(input.ndim in (2, 3), f"expected 2D or 3D input (got {input.ndim}D input)")
+        check_ndim(self, input, (2, 3), "(N, C) or (N, C, L)")
 
 
 class BatchNorm2d(BatchNorm):
     """`BatchNorm` of (N, C, H, W)."""
 
     def check_input(self, input: Tensor) -> None:
-        refuse_unless(input.ndim == 4, f"expected 4D input (got {input.ndim}D input)")
+        check_ndim(self, input, (4,), "(N, C, H, W)")
 
 
 class BatchNorm3d(BatchNorm):
     """`BatchNorm` of (N, C, D, H, W)."""
 
     def check_input(self, input: Tensor) -> None:
-        refuse_unless(input.ndim == 5, f"expected 5D input (got {input.ndim}D input)")
+        check_ndim(self, input, (5,), "(N, C, D, H, W)")
+
+
+def check_ndim(module: Module, input: Tensor, allowed: tuple[int, ...], layout: str) -> None:
+    if input.ndim not in allowed:
+        expected = " or ".join(f"{n}D" for n in allowed)
+        raise ArgumentError(
+            f"expected {expected} input (got {input.ndim}D input): {type(module).__name__} takes "
+            f"{layout}, got {list(input.shape)}"
+        )
 
 
 def refuse_unless(fits: bool, text: str) -> None:

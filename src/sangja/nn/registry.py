@@ -27,6 +27,28 @@ def typename(x: Any) -> str:
     return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
 
 
+def too_early(module: Any, kind: str) -> MissingAttributeError:
+    """The error of an assignment before the tables exist."""
+    name = type(module).__name__
+    return MissingAttributeError(
+        f"cannot assign {kind} before Module.__init__() call: call super().__init__() first in "
+        f"{name}.__init__"
+    )
+
+
+def not_a_module(value: Any) -> str:
+    """What is wrong with a child that is none, and the fix of the two usual mistakes."""
+    if isinstance(value, type):
+        path = f"{value.__module__}.{value.__qualname__}"
+        return (
+            f"{path} is not a Module subclass but a class: make a module of it, {value.__name__}()"
+        )
+    fix = ""
+    if isinstance(value, (list, tuple)):
+        fix = "; give the modules one by one, as in nn.Sequential(*modules), or use nn.ModuleList"
+    return f"{typename(value)} is not a Module subclass{fix}"
+
+
 class Registry:
     """Attributes of a module sorted into `_parameters`, `_buffers` and `_modules`."""
 
@@ -55,26 +77,30 @@ class Registry:
                 return own["_modules"][name]
             if name in own["_buffers"]:
                 return own["_buffers"][name]
-        raise MissingAttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        kind = type(self).__name__
+        early = (
+            "" if "_parameters" in own else f": call super().__init__() first in {kind}.__init__"
+        )
+        raise MissingAttributeError(
+            f"'{kind}' object has no attribute '{name}'{early}", name=name, obj=self
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
         if isinstance(value, Parameter):
             if "_parameters" not in own:
-                raise MissingAttributeError(
-                    "cannot assign parameters before Module.__init__() call"
-                )
+                raise too_early(self, "parameters")
             self._forget(name, own["_parameters"])
             self.register_parameter(name, value)
         elif isinstance(value, Registry):
             if "_modules" not in own:
-                raise MissingAttributeError("cannot assign module before Module.__init__() call")
+                raise too_early(self, "module")
             self._forget(name, own["_modules"])
             own["_modules"][name] = value
             Structure.change()
         elif isinstance(value, Buffer):
             if "_buffers" not in own:
-                raise MissingAttributeError("cannot assign buffer before Module.__init__() call")
+                raise too_early(self, "buffer")
             self._forget(name, own["_buffers"])
             self.register_buffer(name, value, persistent=getattr(value, "persistent", True))
         elif "_parameters" in own and self._holds(name):
@@ -99,9 +125,10 @@ class Registry:
             if name not in table:
                 continue
             if value is not None and not (kind == "buffer" and isinstance(value, Tensor)):
+                fix = "; wrap it in nn.Parameter(...)" if kind == "parameter" else ""
                 raise ArgumentTypeError(
                     f"cannot assign '{typename(value)}' as {kind} '{name}' "
-                    f"({wanted} or None expected)"
+                    f"({wanted} or None expected){fix}"
                 )
             table[name] = value
             return
@@ -132,7 +159,7 @@ class Registry:
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under a name; None reserves the name (as `bias=False` does)."""
         if "_parameters" not in self.__dict__:
-            raise MissingAttributeError("cannot assign parameter before Module.__init__() call")
+            raise too_early(self, "parameter")
         self._check_name(name, self._parameters, "parameter")
         if param is not None and not isinstance(param, Parameter):
             raise ArgumentTypeError(
@@ -151,7 +178,7 @@ class Registry:
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is kept but not learned; only a `persistent` one is saved."""
         if "_buffers" not in self.__dict__:
-            raise MissingAttributeError("cannot assign buffer before Module.__init__() call")
+            raise too_early(self, "buffer")
         self._check_name(name, self._buffers, "buffer")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise ArgumentTypeError(
@@ -168,7 +195,7 @@ class Registry:
     def add_module(self, name: str, module: Any) -> None:
         """Add a child module under a name."""
         if not isinstance(module, Registry) and module is not None:
-            raise ArgumentTypeError(f"{typename(module)} is not a Module subclass")
+            raise ArgumentTypeError(not_a_module(module))
         self._check_name(name, self._modules, "module")
         self._modules[name] = module
         Structure.change()
@@ -179,9 +206,13 @@ class Registry:
         if not isinstance(name, str):
             raise ArgumentTypeError(f"{kind} name should be a string. Got {typename(name)}")
         if hasattr(self, name) and name not in table:
-            raise DuplicateNameError(f"attribute '{name}' already exists")
+            raise DuplicateNameError(
+                f"attribute '{name}' already exists in {type(self).__name__}; choose another name"
+            )
         if "." in name:
-            raise DuplicateNameError(f'{kind} name can\'t contain ".", got: {name}')
+            raise DuplicateNameError(
+                f'{kind} name can\'t contain ".", got: {name}; dots part the names of a path'
+            )
         if name == "":
             raise DuplicateNameError(f'{kind} name can\'t be empty string ""')
 

@@ -189,7 +189,9 @@ class RNNBase(Module):
             return self.forward_packed(input, hx)
         if input.ndim not in (2, 3):
             raise ArgumentError(
-                f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.ndim}D instead"
+                f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.ndim}D instead: "
+                f"{list(input.shape)}; it is (L, input_size) or "
+                f"{'(N, L, input_size)' if self.batch_first else '(L, N, input_size)'}"
             )
         batched = input.ndim == 3
         x = input if batched else input.reshape(len(input), 1, -1)
@@ -214,8 +216,8 @@ class RNNBase(Module):
     def check_input(self, x: Tensor) -> None:
         if x.shape[-1] != self.input_size:
             raise ShapeError(
-                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got "
-                f"{x.shape[-1]}"
+                f"{self.mode}: input.size(-1) must be equal to input_size. Expected "
+                f"{self.input_size}, got {x.shape[-1]} (input {list(x.shape)})"
             )
         weight: Parameter = self.all_weights[0][0]
         if x.dtype != weight.dtype:
@@ -243,13 +245,16 @@ class RNNBase(Module):
         sizes = [self.state_size] + ([self.hidden_size] if self.mode == "LSTM" else [])
         if hx is None:
             return tuple(zeros(rows, batch, size, like=x) for size in sizes)
+        if self.mode == "LSTM" and (isinstance(hx, Tensor) or len(hx) != 2):
+            raise ShapeError("LSTM: Expected hx to be a tuple of two tensors, (h_0, c_0), got one")
         given = tuple(hx) if self.mode == "LSTM" else (hx,)
         if not batched:
             given = tuple(s.reshape(len(s), 1, -1) for s in given)
         for state, size in zip(given, sizes, strict=True):
             if tuple(state.shape) != (rows, batch, size):
                 raise ShapeError(
-                    f"Expected hidden size {(rows, batch, size)}, got {list(state.shape)}"
+                    f"{self.mode}: Expected hidden size {(rows, batch, size)}, got "
+                    f"{list(state.shape)}: (num_layers · directions, N, size)"
                 )
         return given
 

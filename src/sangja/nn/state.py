@@ -160,6 +160,11 @@ class Stateful(Registry):
             if missing:
                 names = ", ".join(f'"{key}"' for key in missing)
                 errors.insert(0, f"Missing key(s) in state_dict: {names}. ")
+        if any(key.startswith("module.") for key in unexpected) and strict:
+            errors.append(
+                'The keys begin with "module.", as those of a model in DataParallel: load '
+                '{key.removeprefix("module."): value for key, value in state.items()}.'
+            )
         if errors:
             listing = "\n\t".join(errors)
             raise StateError(

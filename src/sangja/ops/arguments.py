@@ -38,7 +38,14 @@ def as_tensor(value: Any, name: str = "input") -> Tensor:
         return wrap(value)
     dtype = dtypes.scalar_dtype(value)
     if dtype is None:
-        raise ArgumentTypeError(f"argument '{name}' must be Tensor, not {type(value).__name__}")
+        fix = ""
+        if isinstance(value, tuple) and any(isinstance(part, Tensor) for part in value):
+            fix = "; a recurrent or attention layer returns (output, …): pass its first part on"
+        elif isinstance(value, (list, tuple)):
+            fix = "; make one with tensor(...) or stack(...)"
+        raise ArgumentTypeError(
+            f"argument '{name}' must be Tensor, not {type(value).__name__}{fix}"
+        )
     return wrap(np.asarray(value, dtype))
 
 

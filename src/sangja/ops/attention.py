@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import ArgumentError, ShapeError
+from sangja.core.errors import ArgumentError, FeaturesError, ShapeError
 from sangja.engine import Primitive, Tensor, apply, wrap
 from sangja.ops.arguments import as_tensor
 from sangja.ops.comparison import logical_not
@@ -187,7 +187,7 @@ def check_attention(q: Tensor, k: Tensor, v: Tensor, features: int, heads: int) 
             f"3-D (batched), got {q.ndim}-D, {k.ndim}-D and {v.ndim}-D"
         )
     if q.shape[-1] != features or features % heads:
-        raise ShapeError(
+        raise FeaturesError(
             f"multi_head_attention_forward: was expecting embedding dimension of {features}, "
             f"divisible by num_heads={heads}, but got {q.shape[-1]}"
         )

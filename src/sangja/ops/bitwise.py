@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sangja.core.errors import DTypeError
 from sangja.engine import Primitive, Tensor, binary, unary
 from sangja.ops.elementwise import refuse_bools
@@ -34,6 +36,34 @@ class BitwiseXor(Primitive):
 
     def forward(xp, x, y):
         return on_bits(xp.bitwise_xor, x, y)
+
+
+class Gcd(Primitive):
+    """z = the greatest whole number that divides x and y"""
+
+    promotes = True
+
+    def forward(xp, x, y):
+        return on_whole(xp.gcd, x, y)
+
+
+class Lcm(Primitive):
+    """z = the least whole number that x and y divide"""
+
+    promotes = True
+
+    def forward(xp, x, y):
+        return on_whole(xp.lcm, x, y)
+
+
+def on_whole(function: Any, x: Any, y: Any) -> Any:
+    """`function(x, y)` of integers."""
+    for kind in (np.asarray(x).dtype, np.asarray(y).dtype):
+        if kind.kind not in "iu":
+            raise DTypeError(
+                f"{function.__name__}: only integers have divisors, got {kind}; use .long()"
+            )
+    return function(x, y)
 
 
 class BitwiseNot(Primitive):
@@ -107,3 +137,25 @@ def bitwise_left_shift(input: Any, other: Any) -> Tensor:
 def bitwise_right_shift(input: Any, other: Any) -> Tensor:
     """z = x >> y = ⌊x / 2ʸ⌋. Raises `DTypeError` for floats."""
     return binary(RightShift, input, other)
+
+
+def gcd(input: Any, other: Any) -> Tensor:
+    """z = the greatest common divisor of x and y, never negative. Raises `DTypeError` unless both
+    are integers.
+
+    >>> import sangja
+    >>> sangja.gcd(sangja.tensor([12, -8]), sangja.tensor([18, 12]))
+    tensor([6, 4])
+    """
+    return binary(Gcd, input, other)
+
+
+def lcm(input: Any, other: Any) -> Tensor:
+    """z = the least common multiple of x and y, never negative. Raises `DTypeError` unless both are
+    integers.
+
+    >>> import sangja
+    >>> sangja.lcm(sangja.tensor([4, 6]), sangja.tensor([6, 10]))
+    tensor([12, 30])
+    """
+    return binary(Lcm, input, other)

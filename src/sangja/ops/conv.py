@@ -206,7 +206,7 @@ def prepare(
     if x.ndim not in (dims + 1, dims + 2):
         raise ShapeError(
             f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {name}, but got "
-            f"input of size: {list(x.shape)}"
+            f"input of size: {list(x.shape)}; x.unsqueeze(0) adds a dimension of size 1"
         )
     if w.ndim != dims + 2:
         raise ShapeError(
@@ -230,7 +230,7 @@ def prepare(
         raise ShapeError(
             f"{name}: given groups={groups} and weight of size {list(w.shape)}, expected input"
             f"{list(x.shape)} to have {channels} channels, but got {x.shape[-dims - 1]} channels "
-            f"instead"
+            f"instead. {channels_fix(x.shape, channels, dims)}"
         )
     produced = w.shape[1] * groups if transposed else w.shape[0]
     if b is not None and b.shape != (produced,):
@@ -239,6 +239,14 @@ def prepare(
             f"{produced} elements, but got bias of size {list(b.shape)} instead"
         )
     return (x if batched else reshape(x, (1, *x.shape))), w, b, batched
+
+
+def channels_fix(shape: tuple[int, ...], channels: int, dims: int) -> str:
+    """How to mend an input with another number of channels than the weight has."""
+    place = -dims - 1
+    if shape[-1] == channels:
+        return f"The channels come last here; bring them to the front with x.movedim(-1, {place})"
+    return f"Make the layer with in_channels={shape[place]}, or give it {channels} channels"
 
 
 def find_padding(name: str, padding: Any, kernel: Ints, stride: Ints, dilation: Ints) -> Pairs:

@@ -433,7 +433,10 @@ def arange(
     if not np.isfinite([start, end]).all():
         raise ShapeError(f"arange: unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
-        raise ShapeError("upper bound and lower bound inconsistent with step sign")
+        raise ShapeError(
+            "arange: upper bound and lower bound inconsistent with step sign: "
+            f"start={start}, end={end}, step={step}"
+        )
     count = -((start - end) // step) if found.kind in "iu" else int(np.ceil((end - start) / step))
     if found == np.float32:
         return finish(counted_float32(start, step, count), requires_grad)

@@ -2,7 +2,8 @@
 
 The rules are those of Giles, "Collected matrix derivative results for forward and reverse mode
 algorithmic differentiation" (2008), except where another source is named. Matrices are the last
-two dimensions; all others are batches. Aᵀ is written `mt(A)`.
+two dimensions; all others are batches. Aᵀ is written `mt(A)`, Aᴴ `mh(A)`; gradients of complex
+matrices are conjugates here (see `engine.backward.run`), so the rules are the conjugated ones.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import DTypeError, LinAlgError, ShapeError
+from sangja.core.errors import DTypeError, GradientError, LinAlgError, ShapeError
 from sangja.engine import Primitive, Tensor, apply
+from sangja.engine.apply import array_of
+from sangja.engine.structure import conjugate
 from sangja.ops.arguments import as_tensor
-from sangja.ops.diagonal import PutDiagonal, Tril, tril, triu
+from sangja.ops.diagonal import PutDiagonal, Tril, diagonal, tril, triu
 from sangja.ops.elementwise import where
+from sangja.ops.exponential import log
 from sangja.ops.join import cat
 from sangja.ops.return_types import TYPES
 from sangja.ops.shape import reshape, transpose
@@ -27,6 +31,27 @@ Array = np.ndarray[Any, Any]
 def mt(x: Any) -> Any:
     """The transposed matrices."""
     return transpose(x, -1, -2)
+
+
+def mh(x: Any) -> Any:
+    """The conjugate transposed matrices: `mt` for real ones."""
+    return conjugate(mt(x))
+
+
+def twist(x: Any) -> Any:
+    """The imaginary part of complex numbers, times i; None for real ones."""
+    return 0.5 * (x - conjugate(x)) if array_of(x).dtype.kind == "c" else None
+
+
+def refuse_phase(name: str, factors: str, turn: Any) -> None:
+    """Complex vectors are known up to a factor e^{iφ}: a loss that feels it has no gradient.
+    `turn` is such a loss's slope along φ; the bound is PyTorch's."""
+    if turn is not None and not np.allclose(array_of(turn), 0, rtol=1e-2, atol=1e-2):
+        raise GradientError(
+            f"{name}: {factors} of a complex matrix are specified up to multiplication by e^(iφ), "
+            "and the loss depends on φ, so its gradient is ill-defined; make the loss depend on "
+            "what does not change with φ, such as absolute values or products with the conjugate"
+        )
 
 
 def lower(x: Any, diagonal: int = 0) -> Any:
@@ -197,8 +222,10 @@ class SignLogDeterminant(Primitive):
     def forward(xp, a):
         return tuple(xp.asarray(part) for part in xp.linalg.slogdet(a))
 
-    def dall(g, a):
-        return (reshape(g[1], (*g[1].shape, 1, 1)) * mt(apply(Inverse, a)),)
+    def dall(g, a, out):
+        slope, turn = g[1], twist(g[0] * out[0])
+        slope = slope if turn is None else slope + turn
+        return (reshape(slope, (*slope.shape, 1, 1)) * mt(apply(Inverse, a)),)
 
 
 def det(A: Any) -> Tensor:
@@ -213,8 +240,10 @@ def slogdet(A: Any) -> Any:
 
 
 def logdet(input: Any) -> Tensor:
-    """z = ln det A; −∞ for a determinant of 0, nan for a negative one."""
+    """z = ln det A; −∞ for a determinant of 0, nan for a negative one (iπ more for complex)."""
     pair = slogdet(matrices("logdet", input, square=True))
+    if pair.sign.array.dtype.kind == "c":
+        return log(pair.sign) + pair.logabsdet  # type: ignore[no-any-return]
     return where(pair.sign == -1, math.nan, pair.logabsdet)  # type: ignore[no-any-return]
 
 
@@ -222,20 +251,21 @@ def logdet(input: Any) -> Tensor:
 
 
 class Cholesky(Primitive):
-    """L, lower triangular, with A = L Lᵀ; rule: Murray, "Differentiation of the Cholesky
+    """L, lower triangular, with A = L Lᴴ; rule: Murray, "Differentiation of the Cholesky
     decomposition" (2016), eq. 10"""
 
     grad_name = "LinalgCholeskyExBackward0"
 
-    def forward(xp, a):
+    def forward(xp, a, *, upper):
+        if upper:  # the upper triangle is the one that is read
+            a = xp.conjugate(a.swapaxes(-1, -2))
         return lapack("linalg.cholesky", xp.linalg.cholesky, a)
 
     def da(g, out):
         inner = mt(out) @ g
-        inner = 0.5 * (lower(inner) + lower(inner, -1))  # half of the diagonal
+        inner = 0.5 * (lower(inner) + mh(lower(inner, -1)))
         half = apply(Solve, mt(out), inner)
-        full = mt(apply(Solve, mt(out), mt(half)))
-        return 0.5 * (full + mt(full))
+        return mt(apply(Solve, mh(out), mt(half)))
 
 
 class Qr(Primitive):
@@ -263,15 +293,18 @@ class Qr(Primitive):
             return (qr_rule(gq, gr, q, r),)
         rest = (..., slice(n, None))
         first = (..., slice(None, n))
-        square = qr_rule(gq + a[rest] @ mt(gr[rest]), gr[first], q, r[first])
-        return (cat([square, q @ gr[rest]], -1),)
+        square = qr_rule(gq + conjugate(a[rest]) @ mh(gr[rest]), gr[first], q, r[first])
+        return (cat([square, conjugate(q) @ gr[rest]], -1),)
 
 
 def qr_rule(gq: Any, gr: Any, q: Any, r: Any) -> Any:
     """The gradient of A = Q R for a square R."""
-    m = r @ mt(gr) - mt(gq) @ q
-    symmetric = lower(m) + mt(lower(m, -1))
-    return mt(apply(Solve, r, mt(gq + q @ symmetric)))
+    m = mh(gr @ mt(r) - mt(q) @ gq)
+    symmetric = lower(m) + mh(lower(m, -1))  # its diagonal is real only up to `turn`
+    turn = twist(diagonal(m, 0, -2, -1))
+    if turn is not None:
+        symmetric = symmetric - on_diagonal(turn)
+    return mt(apply(Solve, r, mt(gq + conjugate(q) @ symmetric)))
 
 
 class Eigh(Primitive):
@@ -285,8 +318,10 @@ class Eigh(Primitive):
     def dall(g, out):
         gvalues, gvectors = g
         values, vectors = out
-        inner = (mt(vectors) @ gvectors) / gaps(values) + on_diagonal(gvalues)
-        return (vectors @ inner @ mt(vectors),)
+        turn = mt(vectors) @ gvectors
+        refuse_phase("linalg.eigh", "the eigenvectors", twist(diagonal(turn, 0, -2, -1)))
+        inner = turn / gaps(values) + on_diagonal(gvalues)
+        return (conjugate(vectors) @ inner @ mt(vectors),)
 
 
 class EighValues(Primitive):
@@ -299,7 +334,7 @@ class EighValues(Primitive):
 
     def da(g, a, uplo):
         _, vectors = apply(Eigh, a, uplo=uplo)
-        return (vectors * g[..., None, :]) @ mt(vectors)
+        return (conjugate(vectors) * g[..., None, :]) @ mt(vectors)
 
 
 def gaps(values: Any) -> Any:
@@ -324,16 +359,22 @@ class Svd(Primitive):
         u, s, vh = out
         k = s.shape[-1]
         u, gu, vh, gvh = u[..., :k], gu[..., :k], vh[..., :k, :], gvh[..., :k, :]
-        v, gv, across = mt(vh), mt(gvh), s[..., None, :]
+        ubar, vbar, gv, across = conjugate(u), mt(vh), mh(gvh), s[..., None, :]
         squares = gaps(s * s)
-        turn_u, turn_v = mt(u) @ gu, vh @ gv
-        inner = (turn_u - mt(turn_u)) / squares * across + on_diagonal(gs)
-        inner = inner + s[..., :, None] * ((turn_v - mt(turn_v)) / squares)
-        d = u @ inner @ vh
+        turn_u, turn_v = mt(u) @ gu, conjugate(vh) @ gv
+        inner = (turn_u - mh(turn_u)) / squares * across + on_diagonal(gs)
+        inner = inner + s[..., :, None] * ((turn_v - mh(turn_v)) / squares)
+        phase = twist(diagonal(turn_u, 0, -2, -1))
+        if phase is not None:
+            other = twist(diagonal(turn_v, 0, -2, -1))
+            refuse_phase("linalg.svd", "the singular vectors", phase + other)
+            inner = inner + on_diagonal(phase / s)
+        vt = conjugate(vh)
+        d = ubar @ inner @ vt
         if u.shape[-2] > k:
-            d = d + ((gu - u @ turn_u) / across) @ vh
+            d = d + ((gu - ubar @ turn_u) / across) @ vt
         if vh.shape[-1] > k:
-            d = d + (u / across) @ mt(gv - v @ turn_v)
+            d = d + (ubar / across) @ mh(gv - vbar @ turn_v)
         return (d,)
 
 
@@ -347,15 +388,15 @@ class SingularValues(Primitive):
 
     def da(g, a):
         u, _, vh = apply(Svd, a, full=False)
-        return (u * g[..., None, :]) @ vh
+        return conjugate((u * g[..., None, :]) @ vh)
 
 
 def cholesky(A: Any, *, upper: bool = False) -> Tensor:
-    """L, lower triangular, with A = L Lᵀ (`upper`: U with A = Uᵀ U). Raises `LinAlgError` unless
+    """L, lower triangular, with A = L Lᴴ (`upper`: U with A = Uᴴ U). Raises `LinAlgError` unless
     A is positive definite. One triangle of A is read."""
     a = matrices("linalg.cholesky", A, square=True)
-    z = apply(Cholesky, mt(a) if upper else a)
-    return mt(z) if upper else z  # type: ignore[no-any-return]
+    z = apply(Cholesky, a, upper=bool(upper))
+    return mh(z) if upper else z  # type: ignore[no-any-return]
 
 
 def legacy_cholesky(input: Any, upper: bool = False) -> Tensor:

@@ -260,7 +260,8 @@ def check_slice(item: slice) -> slice:
 def check_position(position: int, size: int, dim: int) -> int:
     if not -size <= position < size:
         raise OutOfRangeError(
-            f"index {position} is out of bounds for dimension {dim} with size {size}"
+            f"index {position} is out of bounds for dimension {dim} with size {size}: indices go "
+            f"from {-size} to {size - 1}"
         )
     return position
 
@@ -374,8 +375,10 @@ def write_plainly(x: Tensor, basic: tuple[Any, ...], rest: Any, value: Any) -> N
                 target[rest] = values
     except (ValueError, IndexError) as error:
         wanted = ShapeError if isinstance(error, ValueError) else OutOfRangeError
+        told = str(error).replace("input array from shape", "the value of shape")
+        told = told.replace("into shape", "into the chosen part of shape")
         raise wanted(
-            f"__setitem__: {error}; the value has shape {list(values.shape)}, the tensor "
+            f"__setitem__: {told}; the value has shape {list(values.shape)}, the tensor "
             f"{list(x.array.shape)}"
         ) from None
     version_of(x).bump("__setitem__")

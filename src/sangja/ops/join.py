@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import ArgumentTypeError, DTypeError, ShapeError
+from sangja.core.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from sangja.core.shapes import normalize_dim, shape_from
 from sangja.engine import Primitive, Tensor, apply, broadcast_to
 from sangja.ops.arguments import as_tensor
@@ -77,7 +77,8 @@ def several(tensors: Any, name: str) -> list[Tensor]:
             f"{name}(): argument 'tensors' must be tuple of Tensors, not {type(tensors).__name__}"
         )
     if not tensors:
-        raise ShapeError(f"{name} expects a non-empty list of Tensors")
+        kind = ArgumentError if name == "cat" else ShapeError  # as PyTorch
+        raise kind(f"{name}(): expected a non-empty list of Tensors, got {tensors!r}")
     return [as_tensor(x, "tensors") for x in tensors]
 
 
@@ -117,14 +118,15 @@ def any_tensor(tensors: Sequence[Any]) -> bool:
 def check_fit(like: tuple[int, ...], shape: tuple[int, ...], dim: int, i: int) -> None:
     if len(shape) != len(like):
         raise ShapeError(
-            f"Tensors must have same number of dimensions: got {len(like)} and {len(shape)} "
+            f"cat: Tensors must have same number of dimensions: got {len(like)} and {len(shape)} "
             f"(tensor number {i} in the list has shape {list(shape)}, the first {list(like)})"
         )
     for d, (a, b) in enumerate(zip(like, shape, strict=True)):
         if a != b and d != dim:
             raise ShapeError(
-                f"Sizes of tensors must match except in dimension {dim}. Expected size {a} but got "
-                f"size {b} in dimension {d} for tensor number {i} in the list."
+                f"cat: Sizes of tensors must match except in dimension {dim}. Expected size {a} "
+                f"but got size {b} in dimension {d} for tensor number {i} in the list: the first "
+                f"has shape {list(like)}, this one {list(shape)}"
             )
 
 
@@ -157,7 +159,7 @@ def stack(tensors: Any, dim: int = 0, *, axis: Any = None, out: Any = None) -> A
         if x.array.shape != first:
             raise ShapeError(
                 f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
-                f"{list(x.array.shape)} at entry {i}"
+                f"{list(x.array.shape)} at entry {i}; cat joins along a dimension that exists"
             )
     return apply(Stack, *found, dim=normalize_dim(dim, len(first) + 1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sangja.core.errors import DTypeError, ShapeError
@@ -46,6 +47,27 @@ class LinearWeight(Primitive):
         return g @ h
 
 
+def misfit(x: tuple[int, ...], w: tuple[int, ...]) -> str:
+    """What is wrong with an input for `linear`, and how to mend it."""
+    if not x or len(w) != 2:
+        return (
+            f"linear: input {list(x)} and weight {list(w)}: the input needs at least one "
+            "dimension, its features, and the weight is (out_features, in_features)"
+        )
+    wanted, got = w[1], x[-1]
+    if len(x) > 2 and math.prod(x[1:]) == wanted:
+        fix = "Flatten the input first, x.flatten(1) or nn.Flatten()"
+    elif math.prod(x) == wanted:
+        fix = "Flatten the input first, x.flatten()"
+    else:
+        fix = f"Make the layer with in_features={got}, or give it {wanted} features"
+    return (
+        f"linear: mat1 and mat2 shapes cannot be multiplied ({math.prod(x[:-1])}x{got} and "
+        f"{wanted}x{w[0]}): the last dimension of the input {list(x)} must be the in_features of "
+        f"the weight (out_features, in_features) = {list(w)}, {wanted}, but it is {got}. {fix}"
+    )
+
+
 def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
     """z = x · wᵀ + b.
 
@@ -62,12 +84,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
         z = linear(x, w.reshape(1, -1)).reshape(a.shape[:-1])
         return z if bias is None else z + bias
     if m.ndim != 2 or not a.ndim or a.shape[-1] != m.shape[1]:
-        raise ShapeError(
-            f"linear: input {list(a.shape)} and weight {list(m.shape)}: mat1 and mat2 shapes "
-            "cannot be multiplied. The weight is (out_features, in_features), and the last "
-            "dimension of the input must be in_features. Flatten the input, or make the layer for "
-            "its size"
-        )
+        raise ShapeError(misfit(a.shape, m.shape))
     if a.dtype != m.dtype:
         raise DTypeError(
             f"linear: input and weight must have the same dtype, but got {x.dtype} and {w.dtype}; "

@@ -10,10 +10,11 @@ import numpy as np
 from sangja.core.errors import DTypeError, ShapeError
 from sangja.core.shapes import broadcast_shapes, normalize_dim
 from sangja.engine import Primitive, Tensor, apply, broadcast_to
+from sangja.engine.structure import conjugate
 from sangja.ops.arguments import as_tensor
 from sangja.ops.comparison import clamp
 from sangja.ops.create import eye
-from sangja.ops.decompose import inv, lapack, matrices, mt
+from sangja.ops.decompose import inv, lapack, matrices, mh, mt
 from sangja.ops.diagonal import diagonal as diagonal_of, tril
 from sangja.ops.exponential import sqrt
 from sangja.ops.join import cat
@@ -106,13 +107,15 @@ class PseudoInverse(Primitive):
         u, s, vh = lapack("linalg.pinv", xp.linalg.svd, a, False)
         kept = s > xp.maximum(atol, rtol * s.max(axis=-1, keepdims=True, initial=0))
         inverse = xp.where(kept, 1 / xp.where(kept, s, 1), 0).astype(s.dtype)
-        return (vh.swapaxes(-1, -2) * inverse[..., None, :]) @ u.swapaxes(-1, -2)
+        v, uh = vh.conj().swapaxes(-1, -2), u.conj().swapaxes(-1, -2)
+        return (v * inverse[..., None, :]) @ uh
 
     def da(g, a, out):
-        gt, zt = mt(g), mt(out)
+        gh, zt = mh(g), mt(out)
+        a, z = conjugate(a), conjugate(out)
         d = -(zt @ g @ zt)
-        d = d + (gt - a @ (out @ gt)) @ out @ zt
-        return d + zt @ out @ (gt - (gt @ out) @ a)
+        d = d + (gh - a @ (z @ gh)) @ z @ zt
+        return d + zt @ z @ (gh - (gh @ z) @ a)
 
 
 def cut_offs(x: Tensor, atol: Any, rtol: Any) -> tuple[Any, Any]:
@@ -126,7 +129,7 @@ def cut_offs(x: Tensor, atol: Any, rtol: Any) -> tuple[Any, Any]:
 
 def symmetric_part(x: Tensor, hermitian: bool) -> Tensor:
     """With `hermitian` the symmetric matrix of which x holds the lower triangle."""
-    return tril(x) + mt(tril(x, -1)) if hermitian else x
+    return tril(x) + mh(tril(x, -1)) if hermitian else x
 
 
 def pinv(
@@ -212,11 +215,11 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Tensor:
 
 
 def vecdot(x: Any, y: Any, *, dim: int = -1) -> Tensor:
-    """z = Σ x y along `dim`; the inputs are broadcast."""
+    """z = Σ x̄ y along `dim` (x̄ the conjugate of x); the inputs are broadcast."""
     a, b = as_tensor(x, "x"), as_tensor(y, "y")
     if a.array.dtype != b.array.dtype:
         raise DTypeError(f"linalg.vecdot: expected one dtype, but got {a.dtype} and {b.dtype}")
-    return sum_over(a * b, dim)
+    return sum_over(conjugate(a) * b, dim)
 
 
 def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -247,7 +250,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         if aweights is not None and correction:
             own = as_tensor(aweights)
             free = total - correction * sum_over(weights * own) / total
-    z = matmul(rows, mt(scaled)) / (
+    z = matmul(rows, mh(scaled)) / (
         clamp(free, min=0) if isinstance(free, Tensor) else max(free, 0)
     )
     return reshape(z, ()) if z.shape == (1, 1) else z

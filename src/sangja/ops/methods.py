@@ -211,6 +211,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__dlpack__": interchange.__dlpack__,
     "__dlpack_device__": interchange.__dlpack_device__,
     # join
+    "gcd": bitwise.gcd,
+    "lcm": bitwise.lcm,
     "kron": join.kron,
     "repeat": join.repeat,
     "tile": join.tile,

@@ -129,7 +129,7 @@ def along_channels(value: Any, x: Tensor, name: str, where: str) -> Tensor | Non
     if v.shape != (x.shape[1],):
         raise ShapeError(
             f"{where}: {name} should contain {x.shape[1]} elements, one per channel of the input "
-            f"{list(x.shape)}, not {list(v.shape)}"
+            f"{list(x.shape)}, not {list(v.shape)}; make the layer for {x.shape[1]} features"
         )
     return reshape(v, (1, -1, *[1] * (x.ndim - 2)))
 
@@ -263,7 +263,8 @@ def trailing(where: str, x: Tensor, normalized_shape: Any, weight: Any, bias: An
     if x.array.shape[-len(shape) :] != shape:
         raise ShapeError(
             f"{where}: Given normalized_shape={list(shape)}, expected input with shape "
-            f"[*, {', '.join(map(str, shape))}], but got input of size{list(x.shape)}"
+            f"[*, {', '.join(map(str, shape))}], but got input of size{list(x.shape)}; "
+            f"make the layer with normalized_shape={list(x.shape[-len(shape) :])}"
         )
     return (tuple(range(x.ndim - len(shape), x.ndim)), *values)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import DTypeError, OutOfRangeError, ShapeError
+from sangja.core.errors import DTypeError, OutOfRangeError, PositionError, ShapeError
 from sangja.core.shapes import broadcast_shapes, normalize_dim
 from sangja.engine import Primitive, Tensor, apply, broadcast_to
 from sangja.ops.arguments import as_tensor, numpy_names
@@ -93,15 +93,23 @@ def whole_index(index: Any, name: str) -> Tensor:
     return found
 
 
-def check_range(index: Tensor, n: int, dim: int, name: str, negative: bool = False) -> None:
+def check_range(
+    index: Tensor,
+    n: int,
+    dim: int,
+    name: str,
+    negative: bool = False,
+    error: type[OutOfRangeError] = OutOfRangeError,
+) -> None:
     """Every number in `index` must name a slice along a dimension of size n."""
     if not index.array.size:
         return
     low, high = int(index.array.min()), int(index.array.max())
     if low < (-n if negative else 0) or high >= n:
         wrong = high if high >= n else low
-        raise OutOfRangeError(
-            f"{name}(): index {wrong} is out of bounds for dimension {dim} with size {n}"
+        raise error(
+            f"{name}(): index {wrong} is out of bounds for dimension {dim} with size {n}: indices "
+            f"go from {-n if negative else 0} to {n - 1}"
         )
 
 
@@ -121,7 +129,7 @@ def check_gather(x: Tensor, index: Tensor, dim: int, name: str) -> None:
                 f"{name}(): Size does not match at dimension {d}: expected index {list(given)} "
                 f"to be no larger than input {list(shape)} apart from dimension {dim}"
             )
-    check_range(index, shape[dim] if shape else 1, dim, name)
+    check_range(index, shape[dim] if shape else 1, dim, name, error=PositionError)
 
 
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Tensor:

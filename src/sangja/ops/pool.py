@@ -139,7 +139,7 @@ def pool_arguments(
     if x.ndim not in (dims + 1, dims + 2):
         raise ShapeError(
             f"{name}: Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) tensor, but got "
-            f"input of size: {list(x.shape)}"
+            f"input of size: {list(x.shape)}; x.unsqueeze(0) adds a dimension of size 1"
         )
     if any(n == 0 for n in x.shape[-dims - 1 :]):
         raise ShapeError(

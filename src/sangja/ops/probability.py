@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sangja.core.errors import ArgumentError, ShapeError
+from sangja.core.errors import ArgumentError, DTypeError, ShapeError
 from sangja.core.shapes import broadcast_shapes
 from sangja.engine import Primitive, Tensor, apply, named
 from sangja.ops.activation import logsigmoid, sigmoid
@@ -61,6 +61,11 @@ def binary_cross_entropy(
     how = reduction_of(reduction, size_average, reduce)
     x, y = as_tensor(input), as_tensor(target, "target")
     same_shape("binary_cross_entropy", x, y)
+    if x.dtype != y.dtype:
+        raise DTypeError(
+            f"binary_cross_entropy: Found dtype {y.dtype} but expected {x.dtype}: the target must "
+            f"have the dtype of the input; use target.to(input.dtype)"
+        )
     outside = (x.array < 0) | (x.array > 1)
     if outside.any():
         place = tuple(int(i) for i in np.argwhere(outside)[0])

@@ -80,7 +80,10 @@ def is_contiguous(input: Tensor, memory_format: Any = contiguous_format) -> bool
 def item(input: Tensor) -> Any:
     """The one element as a Python number. Raises `DTypeError` if there is not exactly one."""
     if input.array.size != 1:
-        raise DTypeError(f"a Tensor with {input.array.size} elements cannot be converted to Scalar")
+        raise DTypeError(
+            f"a Tensor with {input.array.size} elements cannot be converted to Scalar: this one "
+            f"has shape {list(input.shape)}. Take one element first, as in x[0].item(), or tolist()"
+        )
     announce("read", input)
     return input.array.item()
 
@@ -199,7 +202,7 @@ def __bool__(input: Tensor) -> bool:
 
 def __iter__(input: Tensor) -> Any:
     if not input.array.ndim:
-        raise ArgumentTypeError("iteration over a 0-d tensor")
+        raise ArgumentTypeError("iteration over a 0-d tensor; its one number is x.item()")
     return iter(unbind(input))
 
 

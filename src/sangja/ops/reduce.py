@@ -13,6 +13,7 @@ from sangja.core import dtypes
 from sangja.core.errors import DTypeError
 from sangja.core.shapes import normalize_dims
 from sangja.engine import Primitive, Tensor, apply, broadcast_to, named
+from sangja.engine.structure import conjugate
 from sangja.ops.arguments import as_tensor, float_dtype, numpy_names
 from sangja.ops.comparison import isnan
 from sangja.ops.elementwise import choose, where
@@ -205,10 +206,14 @@ def prod(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
 def squared_deviations(
     xp: Any, x: Array, dims: tuple[int, ...], keepdim: bool, free: float
 ) -> Array:
-    """Σ (x − mean)² / free, in two passes (Chan, Golub & LeVeque 1983, §1)."""
+    """Σ |x − mean|² / free, in two passes (Chan, Golub & LeVeque 1983, §1)."""
     n = count_of(x.shape, dims)
     deviation = x - accurate_sum(xp, x, dims, True, None) / x.dtype.type(n)
-    return accurate_sum(xp, deviation * deviation, dims, keepdim, None) / x.dtype.type(free)
+    if x.dtype.kind == "c":
+        squares = deviation.real * deviation.real + deviation.imag * deviation.imag
+    else:
+        squares = deviation * deviation
+    return accurate_sum(xp, squares, dims, keepdim, None) / squares.dtype.type(free)
 
 
 class Var(Primitive):
@@ -219,7 +224,7 @@ class Var(Primitive):
 
     def dx(g, x, dims, free):
         deviation = x - apply(Mean, x, dims=dims, keepdim=True, dtype=None)
-        return spread(g, x.shape, dims) * (deviation * float(np.float64(2) / free))
+        return spread(g, x.shape, dims) * (conjugate(deviation) * float(np.float64(2) / free))
 
 
 class Std(Primitive):

@@ -102,8 +102,10 @@ def target_sizes(
     """The output sizes, and the factors given for them (None: worked out from the sizes)."""
     dims = x.ndim - 2
     if (size is None) == (scale_factor is None):
+        which = "either" if size is None else "only one of"
+        got = f"size={size} and scale_factor={scale_factor}"
         raise ArgumentError(
-            "interpolate: only one of size or scale_factor should be defined, and one must be"
+            f"interpolate: {which} size or scale_factor should be defined, got {got}"
         )
     given = size if size is not None else scale_factor
     each = list(given) if isinstance(given, Sequence) else [given] * dims

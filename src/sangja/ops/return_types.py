@@ -10,7 +10,9 @@ FIELDS = {
     "cummax": "values indices",
     "cummin": "values indices",
     "kthvalue": "values indices",
+    "linalg_eig": "eigenvalues eigenvectors",
     "linalg_eigh": "eigenvalues eigenvectors",
+    "linalg_lstsq": "solution residuals rank singular_values",
     "linalg_qr": "Q R",
     "linalg_slogdet": "sign logabsdet",
     "linalg_svd": "U S Vh",
@@ -18,7 +20,9 @@ FIELDS = {
     "median": "values indices",
     "min": "values indices",
     "nanmedian": "values indices",
+    "qr": "Q R",
     "sort": "values indices",
+    "svd": "U S V",
     "topk": "values indices",
 }
 

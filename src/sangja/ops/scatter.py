@@ -214,7 +214,8 @@ def scattered(
 def check_source(x: Tensor, index: Tensor, src: Tensor, name: str) -> None:
     if src.array.dtype != x.array.dtype:
         raise DTypeError(
-            f"{name}(): Expected self.dtype to be equal to src.dtype, got {x.dtype} and {src.dtype}"
+            f"{name}(): Expected self.dtype to be equal to src.dtype, got {x.dtype} and "
+            f"{src.dtype}; convert one with src.to(self.dtype)"
         )
     if not index.array.size:
         return
@@ -333,7 +334,8 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
     x, chosen = as_tensor(input), as_tensor(mask, "mask")
     if chosen.array.dtype.kind != "b":
         raise DTypeError(
-            f"masked_fill only supports boolean masks, but got mask with dtype {chosen.dtype}"
+            f"masked_fill only supports boolean masks, but got mask with dtype {chosen.dtype}; "
+            "make one with mask.bool() or a comparison"
         )
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(

@@ -264,7 +264,7 @@ def permute(input: Any, *sizes: Any, dims: Any = None) -> Tensor:
         raise ShapeError(
             "permute: number of dimensions in the tensor input does not match the length of the "
             f"desired ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to "
-            f"len(dims) = {len(wanted)}"
+            f"len(dims) = {len(wanted)}; name every dimension once"
         )
     return apply(Permute, input, dims=normalize_dims(wanted, input.ndim))
 
@@ -288,7 +288,10 @@ def swapdims(input: Any, dim0: int, dim1: int) -> Tensor:
 def t(input: Any) -> Tensor:
     """z = xᵀ for a matrix; a vector or scalar stays."""
     if as_tensor(input).ndim > 2:
-        raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
+        raise ShapeError(
+            f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D; use "
+            "transpose(-2, -1)"
+        )
     return named(transpose(input, 0, 1 if input.ndim == 2 else 0), "TBackward0")
 
 

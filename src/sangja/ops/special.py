@@ -10,7 +10,7 @@ from sangja.core.errors import DTypeError
 from sangja.engine import Primitive, Tensor, apply, unary
 from sangja.ops import special_kernels
 from sangja.ops.elementwise import choose
-from sangja.ops.exponential import exp
+from sangja.ops.exponential import exp, log
 
 
 class Erf(Primitive):
@@ -36,6 +36,46 @@ class Erfc(Primitive):
 
     def dx(g, x):
         return g * (-2 / math.sqrt(math.pi) * exp(-(x * x)))
+
+
+class Erfcx(Primitive):
+    """z = exp(x²) erfc x"""
+
+    floats = True
+    grad_name = "SpecialErfcxBackward0"
+
+    def forward(xp, x):
+        return special_kernels.erfcx(x)
+
+    def dx(g, x, out):
+        return g * (2 * x * out - 2 / math.sqrt(math.pi))
+
+
+class Ndtr(Primitive):
+    """z = ½ erfc(−x/√2)"""
+
+    floats = True
+    grad_name = "SpecialNdtrBackward0"
+
+    def forward(xp, x):
+        return special_kernels.erfc(x * x.dtype.type(-math.sqrt(0.5))) / 2
+
+    def dx(g, x):
+        return g * (exp(x * x * -0.5) / math.sqrt(2 * math.pi))
+
+
+class Entr(Primitive):
+    """z = −x ln x; 0 at 0, −∞ below"""
+
+    floats = True
+    grad_name = "SpecialEntrBackward0"
+
+    def forward(xp, x):
+        z = xp.where(x == 0, x.dtype.type(0), -x * xp.log(xp.where(x > 0, x, x.dtype.type(1))))
+        return xp.where(x < 0, x.dtype.type(-math.inf), z)
+
+    def dx(g, x):
+        return g * (-1 - log(x))
 
 
 class Erfinv(Primitive):
@@ -111,6 +151,37 @@ def erf(input: Any) -> Tensor:
 def erfc(input: Any) -> Tensor:
     """z = 1 − erf x, within 10 units in the last place also where it is small."""
     return unary(Erfc, input)
+
+
+def erfcx(input: Any) -> Tensor:
+    """z = exp(x²) erfc x, the scaled complement of erf, which falls off as 1/x.
+
+    >>> import sangja
+    >>> sangja.special.erfcx(sangja.tensor([0.0, 100.0]))
+    tensor([1.0000, 0.0056])
+    """
+    return unary(Erfcx, input)
+
+
+def ndtr(input: Any) -> Tensor:
+    """z = (1/√(2π)) ∫ exp(−t²/2) dt up to x: the probability that a standard normal number is at
+    most x.
+
+    >>> import sangja
+    >>> sangja.special.ndtr(sangja.tensor([0.0, 1.96]))
+    tensor([0.5000, 0.9750])
+    """
+    return unary(Ndtr, input)
+
+
+def entr(input: Any) -> Tensor:
+    """z = −x ln x, the share of a probability x in an entropy; 0 at 0, −∞ below.
+
+    >>> import sangja
+    >>> sangja.special.entr(sangja.tensor([0.0, 0.5]))
+    tensor([0.0000, 0.3466])
+    """
+    return unary(Entr, input)
 
 
 def erfinv(input: Any) -> Tensor:

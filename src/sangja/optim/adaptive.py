@@ -112,7 +112,7 @@ class Adadelta(Optimizer):
         differentiable: bool = False,
     ) -> None:
         check(scalar(lr) >= 0.0, "learning rate", lr)
-        check(0.0 <= rho <= 1.0, "rho value", rho)
+        check(0.0 <= rho <= 1.0, "rho value", rho, "0 <= rho <= 1")
         check(eps >= 0.0, "epsilon value", eps)
         check(weight_decay >= 0.0, "weight_decay value", weight_decay)
         defaults = {
@@ -281,7 +281,12 @@ class Rprop(Optimizer):
         differentiable: bool = False,
     ) -> None:
         check(scalar(lr) >= 0.0, "learning rate", lr)
-        check(0.0 < etas[0] < 1.0 < etas[1], "eta values", f"{etas[0]}, {etas[1]}")
+        check(
+            0.0 < etas[0] < 1.0 < etas[1],
+            "eta values",
+            f"{etas[0]}, {etas[1]}",
+            "0 < eta- < 1 < eta+",
+        )
         defaults = {
             "lr": lr,
             "etas": etas,

@@ -33,7 +33,10 @@ class ReduceLROnPlateau(LRScheduler):
         if factor >= 1.0:
             raise ArgumentError("Factor should be < 1.0.")
         if not isinstance(optimizer, Optimizer):
-            raise ArgumentTypeError(f"{type(optimizer).__name__} is not an Optimizer")
+            raise ArgumentTypeError(
+                f"{type(optimizer).__name__} is not an Optimizer; a scheduler takes the optimizer "
+                "whose learning rate it sets"
+            )
         if mode not in ("min", "max"):
             raise ArgumentError(f"mode {mode} is unknown!")
         if threshold_mode not in ("rel", "abs"):

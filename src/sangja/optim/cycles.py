@@ -53,7 +53,10 @@ class CyclicLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise ArgumentTypeError(f"{type(optimizer).__name__} is not an Optimizer")
+            raise ArgumentTypeError(
+                f"{type(optimizer).__name__} is not an Optimizer; a scheduler takes the optimizer "
+                "whose learning rate it sets"
+            )
         self.optimizer = optimizer
         low = per_group("base_lr", optimizer, base_lr)
         if last_epoch == -1:
@@ -219,7 +222,10 @@ class OneCycleLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise ArgumentTypeError(f"{type(optimizer).__name__} is not an Optimizer")
+            raise ArgumentTypeError(
+                f"{type(optimizer).__name__} is not an Optimizer; a scheduler takes the optimizer "
+                "whose learning rate it sets"
+            )
         self.optimizer = optimizer
         self.total_steps = steps_in_all(total_steps, epochs, steps_per_epoch)
         self._schedule_phases = phases(pct_start, self.total_steps, three_phase)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from itertools import chain
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -82,9 +83,13 @@ class Optimizer:
         self._state_dict_post_hooks: Hooks = {}
         self._load_pre_hooks: Hooks = {}
         self._load_post_hooks: Hooks = {}
-        groups = list(params)
+        groups = listed(params)
         if not groups:
-            raise ArgumentError("optimizer got an empty parameter list")
+            raise ArgumentError(
+                "optimizer got an empty parameter list: the model has no parameters (a layer must "
+                "be an attribute or in a ModuleList, not in a plain list), or the generator of "
+                "model.parameters() was used up before"
+            )
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
@@ -181,10 +186,15 @@ class Optimizer:
             if not isinstance(p, Tensor):
                 raise ArgumentTypeError(
                     "optimizer can only optimize Tensors, but one of the params is "
-                    + type(p).__name__
+                    f"{type(p).__name__}; pass model.parameters()"
                 )
             if not p.is_leaf and not retains_grad(p):
-                raise ArgumentError("can't optimize a non-leaf Tensor")
+                made = p.grad_fn.name() if p.grad_fn else "an operation"
+                raise ArgumentError(
+                    f"can't optimize a non-leaf Tensor: one of shape {list(p.shape)} is the "
+                    f"result of {made}; make "
+                    "it a leaf with p.detach().requires_grad_()"
+                )
         if len(params) != len(set(params)):
             warnings.warn(
                 "optimizer contains a parameter group with duplicate parameters; in future, this "
@@ -236,12 +246,18 @@ class Optimizer:
             state_dict = state_dict if changed is None else changed
         saved = deepcopy(state_dict["param_groups"])
         if len(saved) != len(self.param_groups):
-            raise ArgumentError("loaded state dict has a different number of parameter groups")
+            raise ArgumentError(
+                "loaded state dict has a different number of parameter groups: "
+                f"{len(saved)}, this optimizer has {len(self.param_groups)}"
+            )
         both = zip(self.param_groups, saved, strict=True)
         if any(len(mine["params"]) != len(new["params"]) for mine, new in both):
             raise ArgumentError(
                 "loaded state dict contains a parameter group that doesn't match the size of "
-                "optimizer's group"
+                "optimizer's group: it has "
+                f"{[len(new['params']) for new in saved]} parameters per group, this optimizer "
+                f"{[len(mine['params']) for mine in self.param_groups]}; load it into an optimizer "
+                "of the same model"
             )
         numbers = chain.from_iterable(group["params"] for group in saved)
         params = chain.from_iterable(group["params"] for group in self.param_groups)
@@ -351,12 +367,28 @@ def scalar(value: Any) -> float:
     return value.array.item()  # type: ignore[no-any-return]
 
 
-def check(valid: bool, name: str, value: Any) -> None:
-    """Refuse a setting: `Invalid learning rate: -1`."""
+def listed(params: Any) -> list[Any]:
+    """What an optimizer was given, as a list."""
+    try:
+        return list(params)
+    except TypeError:
+        fix = (
+            f"call it: model.{params.__name__}()"
+            if isinstance(params, MethodType)
+            else "pass model.parameters()"
+        )
+        raise ArgumentTypeError(
+            f"{type(params).__name__!r} object is not iterable: an optimizer takes the parameters, "
+            f"an iterable of Tensors or dicts; {fix}"
+        ) from None
+
+
+def check(valid: bool, name: str, value: Any, expected: str = "") -> None:
+    """Refuse a setting: `Invalid learning rate: -1; expected a number ≥ 0`."""
     if not valid:
-        raise ArgumentError(f"Invalid {name}: {value}")
+        raise ArgumentError(f"Invalid {name}: {value}; expected {expected or 'a number >= 0'}")
 
 
 def check_betas(betas: tuple[Any, ...]) -> None:
     for i, beta in enumerate(betas):
-        check(0.0 <= beta < 1.0, f"beta parameter at index {i}", beta)
+        check(0.0 <= beta < 1.0, f"beta parameter at index {i}", beta, "0 <= beta < 1")

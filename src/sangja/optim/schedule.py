@@ -61,7 +61,10 @@ class LRScheduler:
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise ArgumentTypeError(f"{type(optimizer).__name__} is not an Optimizer")
+            raise ArgumentTypeError(
+                f"{type(optimizer).__name__} is not an Optimizer; a scheduler takes the optimizer "
+                "whose learning rate it sets"
+            )
         self.optimizer = optimizer
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:

@@ -39,8 +39,8 @@ class SparseAdam(Optimizer):
         eps: float = 1e-8,
         maximize: bool = False,
     ) -> None:
-        check(scalar(lr) > 0.0, "learning rate", lr)
-        check(eps > 0.0, "epsilon value", eps)
+        check(scalar(lr) > 0.0, "learning rate", lr, "a number > 0")
+        check(eps > 0.0, "epsilon value", eps, "a number > 0")
         check_betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
         found = [

@@ -1,0 +1,1 @@
+"""The usual mistakes of beginners, by topic; `tests/test_mistakes.py` makes them."""
