@@ -165,7 +165,7 @@ TRAIN = [
     ("train digits --epoch 3", "No such option '--epoch'. Did you mean '--epochs'?"),
     ("train digits more", "Got unexpected extra argument (more)"),
     ("trian digits", "there is no command 'trian'; did you mean 'train'?"),
-    ("fly", "there is no command 'fly'; there are train, predict, doctor."),
+    ("fly", "there is no command 'fly'; there are train, predict, compat, run, doctor."),
     ("predict nowhere x.csv", "there is no run folder 'nowhere'."),
     ("predict taken x.csv", "'taken' is no run folder: it has no model.json."),
     ("predict", "Missing argument 'RUN'."),

@@ -22,7 +22,7 @@ ROWS = [
             ),
             raises(RuntimeError, "same number of dimensions: got 2 and 1", [t(2, 3), t(3)]),
             raises(RuntimeError, "zero-dimensional tensor cannot be concatenated", [t(), t()]),
-            raises(RuntimeError, "expects a non-empty list of Tensors", []),
+            raises(ValueError, "expected a non-empty list of Tensors", []),
             raises(TypeError, "must be tuple of Tensors", t(2)),
         ],
     ),
