@@ -8,9 +8,9 @@ import pytest
 
 import sangja
 from sangja.core.errors import SangjaError
-from tests.mistakes import layers, losses, modules, tensors, training
+from tests.mistakes import layers, losses, modules, sequences, tensors, training
 
-TABLES = (layers, losses, modules, tensors, training)
+TABLES = (layers, losses, modules, sequences, tensors, training)
 MISTAKES = [mistake for table in TABLES for mistake in table.MISTAKES]
 with_torch = MISTAKES if find_spec("torch") else []
 

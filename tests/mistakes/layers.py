@@ -136,80 +136,6 @@ MISTAKES = [
         ),
     ),
     Mistake(
-        "embedding_range",
-        lambda t: t.nn.Embedding(10, 3)(t.tensor([1, 10])),
-        IndexError,
-        (
-            "embedding: index out of range in self: 10 at position [1]; the table has 10 rows, "
-            "so indices go from 0 to 9; in module Embedding(10, 3)"
-        ),
-    ),
-    Mistake(
-        "embedding_float",
-        lambda t: t.nn.Embedding(10, 3)(t.tensor([1.0, 2.0])),
-        RuntimeError,
-        (
-            "embedding: expected indices of an integer dtype such as int64, got float32; use "
-            ".long(); in module Embedding(10, 3)"
-        ),
-    ),
-    Mistake(
-        "lstm_ndim",
-        lambda t: t.nn.LSTM(4, 5)(t.zeros(4)),
-        ValueError,
-        (
-            "LSTM: Expected input to be 2D or 3D, got 1D instead: [4]; it is (L, input_size) "
-            "or (L, N, input_size); in module LSTM(4, 5)"
-        ),
-    ),
-    Mistake(
-        "lstm_size",
-        lambda t: t.nn.LSTM(4, 5)(t.zeros(7, 2, 3)),
-        RuntimeError,
-        (
-            "LSTM: input.size(-1) must be equal to input_size. Expected 4, got 3 (input [7, 2, "
-            "3]); in module LSTM(4, 5)"
-        ),
-    ),
-    Mistake(
-        "lstm_hidden",
-        lambda t: t.nn.LSTM(4, 5)(t.zeros(7, 2, 4), (t.zeros(1, 3, 5), t.zeros(1, 3, 5))),
-        RuntimeError,
-        (
-            "LSTM: Expected hidden size (1, 2, 5), got [1, 3, 5]: (num_layers · directions, N, "
-            "size); in module LSTM(4, 5)"
-        ),
-    ),
-    Mistake(
-        "lstm_hidden_not_tuple",
-        lambda t: t.nn.LSTM(4, 5)(t.zeros(7, 2, 4), t.zeros(1, 2, 5)),
-        RuntimeError,
-        (
-            "LSTM: Expected hx to be a tuple of two tensors, (h_0, c_0), got one; in module "
-            "LSTM(4, 5)"
-        ),
-        theirs=IndexError,
-    ),
-    Mistake(
-        "gru_hidden",
-        lambda t: t.nn.GRU(4, 5)(t.zeros(7, 2, 4), t.zeros(1, 2, 6)),
-        RuntimeError,
-        (
-            "GRU: Expected hidden size (1, 2, 5), got [1, 2, 6]: (num_layers · directions, N, "
-            "size); in module GRU(4, 5)"
-        ),
-    ),
-    Mistake(
-        "lstm_output_tuple",
-        lambda t: t.nn.Sequential(t.nn.LSTM(4, 5), t.nn.Linear(5, 1))(t.zeros(7, 2, 4)),
-        TypeError,
-        (
-            "argument 'input' must be Tensor, not tuple; a recurrent or attention layer "
-            "returns (output, …): pass its first part on; in module '1' (Linear(in_features=5, "
-            "out_features=1, bias=True))"
-        ),
-    ),
-    Mistake(
         "bn_batch1",
         lambda t: t.nn.BatchNorm1d(3)(t.zeros(1, 3)),
         ValueError,
@@ -351,34 +277,6 @@ MISTAKES = [
         "dropout probability has to be between 0 and 1, but got 2",
     ),
     Mistake(
-        "mha_div",
-        lambda t: t.nn.MultiheadAttention(10, 3),
-        AssertionError,
-        "embed_dim must be divisible by num_heads, got 10 and 3",
-    ),
-    Mistake(
-        "mha_dim",
-        lambda t: t.nn.MultiheadAttention(8, 2)(
-            t.zeros(5, 2, 6), t.zeros(5, 2, 6), t.zeros(5, 2, 6)
-        ),
-        AssertionError,
-        (
-            "was expecting embedding dimension of 8, but got 6 in the query [5, 2, 6]; in "
-            "module MultiheadAttention()"
-        ),
-    ),
-    Mistake(
-        "mha_mask",
-        lambda t: t.nn.MultiheadAttention(8, 2)(
-            t.zeros(5, 2, 8), t.zeros(5, 2, 8), t.zeros(5, 2, 8), attn_mask=t.zeros(4, 4)
-        ),
-        RuntimeError,
-        (
-            "The shape of the 2D attn_mask is (4, 4), but should be (5, 5).; in module "
-            "MultiheadAttention()"
-        ),
-    ),
-    Mistake(
         "one_hot_range",
         lambda t: t.nn.functional.one_hot(t.tensor([3]), 3),
         RuntimeError,
@@ -435,12 +333,6 @@ MISTAKES = [
         ),
     ),
     Mistake(
-        "embedding_padding",
-        lambda t: t.nn.Embedding(3, 2, padding_idx=3),
-        AssertionError,
-        "Padding_idx must be within num_embeddings: got 3, rows go from -3 to 2",
-    ),
-    Mistake(
         "clip_negative_p",
         lambda t: t.nn.init.kaiming_uniform_(t.zeros(3)),
         ValueError,
@@ -460,15 +352,6 @@ MISTAKES = [
         ),
     ),
     Mistake(
-        "transformer_dim",
-        lambda t: t.nn.TransformerEncoderLayer(8, 2)(t.zeros(2, 3, 7)),
-        AssertionError,
-        (
-            "was expecting embedding dimension of 8, but got 7 in the query [2, 3, 7]; in "
-            "module 'self_attn' (MultiheadAttention())"
-        ),
-    ),
-    Mistake(
         "conv_transpose_pad",
         lambda t: t.nn.ConvTranspose2d(1, 1, 3, output_padding=2)(t.zeros(1, 1, 3, 3)),
         RuntimeError,
@@ -485,6 +368,32 @@ MISTAKES = [
         (
             "nn.Module.to only accepts floating point or complex dtypes, but got desired "
             "dtype=sangja.int64"
+        ),
+    ),
+    Mistake(
+        "label_of_one_row",
+        lambda t: t.nn.functional.cross_entropy(t.zeros(3), t.tensor(3)),
+        IndexError,
+        (
+            "cross_entropy: Target 3 is out of bounds; the input has 3 classes, so labels go "
+            "from 0 to 2 (or -100, which is ignored). Labels that begin at 1 need target - 1"
+        ),
+    ),
+    Mistake(
+        "module_dict_dot",
+        lambda t: t.nn.ModuleDict({"a.b": t.nn.ReLU()}),
+        KeyError,
+        'module name can\'t contain ".", got: a.b; dots part the names of a path',
+    ),
+    Mistake(
+        "transposed_channels",
+        lambda t: t.nn.ConvTranspose2d(3, 4, 2)(t.zeros(2, 4, 5, 5)),
+        RuntimeError,
+        (
+            "conv_transpose2d: given groups=1 and weight of size [3, 4, 2, 2], expected "
+            "input[2, 4, 5, 5] to have 3 channels, but got 4 channels instead. Make the layer "
+            "with in_channels=4, or give it 3 channels; in module ConvTranspose2d(3, 4, "
+            "kernel_size=(2, 2), stride=(1, 1))"
         ),
     ),
 ]

@@ -448,4 +448,10 @@ MISTAKES = [
             "make one with mask.bool() or a comparison"
         ),
     ),
+    Mistake(
+        "randint_empty",
+        lambda t: t.randint(5, 3, (2,)),
+        RuntimeError,
+        "random_ expects 'from' to be less than 'to', but got from=5 >= to=3.",
+    ),
 ]

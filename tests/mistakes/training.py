@@ -348,4 +348,22 @@ MISTAKES = [
             "Set allow_unused=True if this is the desired behavior."
         ),
     ),
+    Mistake(
+        "loader_empty",
+        lambda t: t.utils.data.DataLoader([], shuffle=True),
+        ValueError,
+        (
+            "num_samples should be a positive integer value, but got num_samples=0: the data "
+            "set to shuffle is empty"
+        ),
+    ),
+    Mistake(
+        "params_with_a_number",
+        lambda t: t.optim.SGD([3.0], lr=0.1),
+        TypeError,
+        (
+            "optimizer can only optimize Tensors, but one of the params is float; pass "
+            "model.parameters()"
+        ),
+    ),
 ]

@@ -136,9 +136,9 @@ def check_labels(name: str, target: Any, classes: int, ignore_index: int) -> boo
     wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        row = f": at row {place[0] if len(place) == 1 else place} of the target" if place else ""
         raise OutOfRangeError(
-            f"{name}: Target {int(target[place])} is out of bounds: at row "
-            f"{place[0] if len(place) == 1 else place} of the target; the input has {classes} "
+            f"{name}: Target {int(target[place])} is out of bounds{row}; the input has {classes} "
             f"classes, so labels go from 0 to {classes - 1} (or {ignore_index}, which is "
             "ignored). Labels that begin at 1 need target - 1"
         )
