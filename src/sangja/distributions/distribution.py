@@ -25,7 +25,7 @@ class Distribution:
     """A probability distribution: `batch_shape` independent ones, each of events of
     `event_shape`."""
 
-    arg_constraints: ClassVar = {}
+    arg_constraints: ClassVar[Any] = {}
     has_rsample: Any = False
     support: Any = None
     _checks = True
