@@ -14,7 +14,7 @@ RANKS = [
     {"backend"},
     {"engine"},
     {"ops"},
-    {"compile", "nn", "optim", "data", "io", "func"},
+    {"compile", "nn", "optim", "data", "io", "func", "distributions"},
     {"train", "viz", "books", "distributed", "cli"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
