@@ -86,6 +86,32 @@ def test_divergence(case):
     close(*found)
 
 
+def test_divergence_at_the_limits():
+    """Where a probability is 0 or 1, or an interval lies outside the other."""
+    found = []
+    for m in LIBRARIES:
+        d, t = m.distributions, m.tensor
+        kl = d.kl_divergence
+        found.append(
+            [
+                kl(
+                    d.Bernoulli(t([0.0, 1.0, 0.5, 0.5, 0.0])), d.Bernoulli(t([0.3, 0.3, 0, 1, 1.0]))
+                ),
+                kl(d.Categorical(t([0.0, 1.0])), d.Categorical(t([0.5, 0.5]))),
+                kl(d.Categorical(t([0.5, 0.5])), d.Categorical(t([0.0, 1.0]))),
+                kl(d.Uniform(t([0.0, 0.0, -1.0]), 1.0), d.Uniform(-0.5, t([2.0, 0.5, 2.0]))),
+            ]
+        )
+    for ours, theirs in zip(*found, strict=True):
+        close(ours, theirs)
+
+
+def test_divergence_of_unlike_independents_is_refused():
+    d, normal = sangja.distributions, sangja.distributions.Normal(sangja.ones(2, 3), 1.0)
+    with pytest.raises(NotImplementedError, match="same reinterpreted_batch_ndims, got 1 and 2"):
+        d.kl_divergence(d.Independent(normal, 1), d.Independent(normal, 2))
+
+
 MISTAKES = {
     "scale": lambda m: m.distributions.Normal(0.0, -1.0),
     "probs": lambda m: m.distributions.Bernoulli(1.5),

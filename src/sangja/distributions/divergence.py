@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from math import inf
+from typing import Any
 
 from sangja.distributions.bernoulli import Bernoulli
 from sangja.distributions.categorical import Categorical
 from sangja.distributions.distribution import Distribution
 from sangja.distributions.independent import Independent
 from sangja.distributions.normal import Normal
+from sangja.distributions.uniform import Uniform
 from sangja.engine import Tensor
+from sangja.ops.activation import softplus
 
 RULES: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
 
@@ -47,18 +50,34 @@ def kl_normal(p: Normal, q: Normal) -> Tensor:
     return 0.5 * (ratio + ((p.loc - q.loc) / q.scale) ** 2 - 1 - ratio.log())
 
 
+@register_kl(Uniform, Uniform)
+def kl_uniform(p: Uniform, q: Uniform) -> Tensor:
+    value = ((q.high - q.low) / (p.high - p.low)).log()
+    return value.masked_fill((q.low > p.low) | (q.high < p.high), inf)
+
+
 @register_kl(Categorical, Categorical)
 def kl_categorical(p: Categorical, q: Categorical) -> Tensor:
-    return (p.probs * (p.logits - q.logits)).sum(-1)
+    return weighed(p.probs, p.logits - q.logits, q.probs).sum(-1)
 
 
 @register_kl(Bernoulli, Bernoulli)
 def kl_bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
-    return -p.entropy() - p.probs * q.logits + q.entropy() + q.probs * q.logits
+    ones = weighed(p.probs, softplus(-q.logits) - softplus(-p.logits), q.probs)
+    zeros = weighed(1 - p.probs, softplus(q.logits) - softplus(p.logits), 1 - q.probs)
+    return ones + zeros
+
+
+def weighed(p: Tensor, log_ratio: Tensor, q: Tensor) -> Tensor:
+    """p · log(p / q), with its limits: ∞ where only q is 0, and 0 where p is."""
+    return (p * log_ratio).masked_fill(q == 0, inf).masked_fill(p == 0, 0.0)
 
 
 @register_kl(Independent, Independent)
 def kl_independent(p: Independent, q: Independent) -> Tensor:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
-        raise NotImplementedError
+        raise NotImplementedError(
+            "KL(p || q) of two Independent needs the same reinterpreted_batch_ndims, got "
+            f"{p.reinterpreted_batch_ndims} and {q.reinterpreted_batch_ndims}"
+        )
     return p._sum(kl_divergence(p.base_dist, q.base_dist))
