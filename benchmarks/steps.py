@@ -21,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from workloads.serve import serve
 HERE = Path(__file__).resolve().parent
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "llvmlite")
 SECONDS = 0.25  # of one peer's turn in a round
+REST = 0.2  # before a turn: threads of the last peer spin for up to 0.1 s when its work has ended
 # Read when a library loads; a choice of another processor's code would slow some peers alone.
 TEAMS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 FORGOTTEN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
@@ -67,6 +69,7 @@ class Process:
     def time(self, seconds: float) -> float:
         """Seconds of a step, over as many as fill `seconds` (0: one)."""
         assert self.process.stdin is not None
+        time.sleep(REST if seconds else 0)
         print(seconds, file=self.process.stdin, flush=True)
         return self.answer().get("seconds", math.nan)
 
