@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import io
-import json
-import os
 import random
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from hostile_runs import outcomes
 from hostile_torch import FILES, GOOD, archive, pickled, tensor, text
 
 from sangja.core.errors import CheckpointError
 from sangja.io import load, save
 
 KINDS = ("CheckpointError", "DamagedFileError", "ForeignFileError")
-HERE = Path(__file__).parent
 
 
 def test_every_hostile_file_is_refused_without_events_in_bounded_memory(tmp_path):
     names = list(FILES)
-    for number, name in enumerate(names):
-        (tmp_path / str(number)).write_bytes(FILES[name][0])
-    command = [sys.executable, str(HERE / "hostile_loads.py"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert report["events"] == []
-    assert len(report["results"]) == len(FILES) >= 100
-    for number, (kind, words, _) in report["results"].items():
-        name = names[int(number)]
+    results = outcomes(tmp_path, [FILES[name][0] for name in names], timeout=200)
+    for number, (kind, words, _) in results.items():
+        name = names[number]
         assert kind in KINDS and re.search(FILES[name][1], words), (name, kind, words[:300])
         assert re.search(FILES[name][1], words), (name, words[:300])
-        assert str(tmp_path / number) in words, name
+        assert str(tmp_path / str(number)) in words, name
         assert len(words) < 1000
-    assert sorted(os.listdir(tmp_path)) == sorted(report["results"])
 
 
 def test_the_files_that_the_hostile_ones_are_made_of_load():

@@ -11,27 +11,25 @@ from sangja.core.errors import DTypeError, ShapeError
 from sangja.engine import Tensor
 from sangja.ops.create import finish, to_dtype
 
-Array = np.ndarray[Any, Any]
 
-
-def phases(name: str, length: int, periodic: bool, dtype: Any) -> tuple[Array, np.dtype[Any]]:
-    """2πk/n of the places k of a window, and its dtype: n is `length` for a periodic window, one
-    less for a symmetric one."""
+def cosines(
+    name: str,
+    length: int,
+    periodic: bool,
+    factors: tuple[float, ...],
+    dtype: Any,
+    device: Any,
+    requires_grad: bool,
+) -> Tensor:
+    """Σ factors[j] cos 2πjk/n at the places k of a window, one at every place of a window of
+    length 1: n is `length` for a periodic window, one less for a symmetric one."""
+    check_device(device)
     kind = to_dtype(dtype)
     if kind.kind not in "fV":
         raise DTypeError(f"{name}: expected a floating point dtype, got {dtype}")
     if length < 0:
         raise ShapeError(f"{name} requires non-negative window_length, got {length}")
-    return 2 * np.pi * np.arange(length) / max(length if periodic else length - 1, 1), kind
-
-
-def cosines(
-    name: str, length: int, periodic: bool, factors: tuple[float, ...], options: dict[str, Any]
-) -> Tensor:
-    """Σ factors[j] cos 2πjk/n, one at every place of a window of length 1."""
-    dtype, requires_grad = options.pop("dtype", None), options.pop("requires_grad", False)
-    check_device(options.pop("device", None))
-    angle, kind = phases(name, length, periodic, dtype)
+    angle = 2 * np.pi * np.arange(length) / max(length if periodic else length - 1, 1)
     total = sum(c * np.cos(j * angle) for j, c in enumerate(factors))
     window = np.ones(1) if length == 1 else np.asarray(total)
     return finish(window.astype(kind), requires_grad)
@@ -53,8 +51,8 @@ def hann_window(
     >>> sangja.hann_window(4)
     tensor([0.0000, 0.5000, 1.0000, 0.5000])
     """
-    options = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
-    return cosines("hann_window", window_length, periodic, (0.5, -0.5), options)
+    factors = (0.5, -0.5)
+    return cosines("hann_window", window_length, periodic, factors, dtype, device, requires_grad)
 
 
 def hamming_window(
@@ -74,8 +72,8 @@ def hamming_window(
     >>> sangja.hamming_window(4)
     tensor([0.0800, 0.5400, 1.0000, 0.5400])
     """
-    options = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
-    return cosines("hamming_window", window_length, periodic, (alpha, -beta), options)
+    factors = (alpha, -beta)
+    return cosines("hamming_window", window_length, periodic, factors, dtype, device, requires_grad)
 
 
 def blackman_window(
@@ -93,5 +91,7 @@ def blackman_window(
     >>> sangja.blackman_window(3, periodic=False)[1]
     tensor(1.)
     """
-    options = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
-    return cosines("blackman_window", window_length, periodic, (0.42, -0.5, 0.08), options)
+    factors = (0.42, -0.5, 0.08)
+    return cosines(
+        "blackman_window", window_length, periodic, factors, dtype, device, requires_grad
+    )
