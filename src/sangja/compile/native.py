@@ -60,8 +60,8 @@ class Result:
         self.arrays: list[tuple[Any, int]] = []
         self.now: tuple[Any, int] | None = None
 
-    def renew(self) -> bool:
-        """Choose the array of the next call; whether it is another one."""
+    def renew(self, program: NativeProgram) -> None:
+        """Let the program compute its next value in an array that nobody else holds."""
         for entry in self.arrays:
             if sys.getrefcount(entry[0]) <= 2 + (entry is self.now):
                 break
@@ -70,8 +70,9 @@ class Result:
             entry = array, address_of(array)
             if array.nbytes <= SMALL:
                 self.arrays = [*self.arrays[-1:], entry]
-        before, self.now = self.now, entry
-        return entry is not before
+        if entry is not self.now:
+            self.now = entry
+            program.lend(self.buffer, *entry)
 
 
 class Pending:
@@ -387,8 +388,8 @@ class NativeProgram:
                     last[i] = value
                     self.give(i, value)
         for result in self.results:
-            if (result.node.number not in self.spare or result.now is None) and result.renew():
-                self.lend(result.buffer, *result.now)
+            if result.now is None or result.node.number not in self.spare:
+                result.renew(self)
         threads = get_num_threads()
         for segment in self.segments:
             if segment.__class__ is Program:

@@ -131,7 +131,7 @@ class Replay:
         spare.clear()
         for leaf, node in self.grads:
             grad = leaf._grad
-            # Counted: the leaf and `left` and this name; the tensor, twice the program; what counts.
+            # Counted: the leaf, `left`, this name; the tensor, the program twice; what counts.
             if (
                 grad is not None
                 and grad is self.left.get(node.number)
@@ -185,7 +185,7 @@ class Replay:
         for i, key in self.drawn:
             given[i] = drawn[key]
         for i, leaf in self.old_grads:
-            given[i] = leaf._grad.array
+            given[i] = leaf._grad.array  # type: ignore[union-attr]  # there, as `fits` saw
         if self.new_settings:
             self.new_settings = False
             for i, setting in self.settings:

@@ -164,7 +164,7 @@ class Program:
         self.commands = tuple(commands)
         sizes = [len(c.slots) for c in self.commands]
         args = np.zeros(max(sum(sizes), 1), np.uint64)
-        self.words = memoryview(args)
+        self.words: Any = memoryview(args)  # type: ignore[arg-type]  # NumPy's stubs
         self.table = np.zeros((max(len(self.commands), 1), 3), np.int64)
         self.places: dict[int, list[int]] = {}
         start = 0
