@@ -338,7 +338,7 @@ class NativeProgram:
         """Where the kernels find the address of an outside buffer: words, place, and what is added
         to it."""
         return [
-            (segment.words, place, offset)
+            (segment.entries, place, offset)
             for slot, offset in slots
             for segment in self.segments
             if isinstance(segment, Program)

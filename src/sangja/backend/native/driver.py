@@ -1,7 +1,6 @@
 """The native side of a team: going through the commands, meeting at a barrier, waiting for work.
 
 `run(box, table, count, tid, threads)` runs a table of commands (function, arguments, flags);
-`alone(table, count)` does it with one thread;
 `lead(box, table, count, threads)` puts it into the mailbox, for the workers, and runs it as the
 first of them: one call, which nothing can come between, so that no worker waits for a leader. The
 generation is odd while the mailbox is written: who has no part in a program may read it late, when
@@ -113,11 +112,6 @@ last:
   call void @meet(ptr %box, i64 %threads)
   br label %end
 end:
-  ret void
-}}
-define void @alone(ptr %table, i64 %count) {{
-entry:
-  call void @run(ptr null, ptr %table, i64 %count, i64 0, i64 1)
   ret void
 }}
 define void @lead(ptr %box, ptr %table, i64 %count, i64 %threads) {{

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.native.call import bound
 from sangja.backend.native.driver import (
     CALLED,
     GENERATION,
@@ -53,7 +54,6 @@ class Driver:
     """The driver's functions as functions that Python can call; the lock is released inside."""
 
     run: Any
-    alone: Any
     lead: Any
     serve: Any
 
@@ -62,13 +62,11 @@ class Driver:
 def driver() -> Driver:
     pointer, word = ctypes.c_void_p, ctypes.c_int64
     run = ctypes.CFUNCTYPE(None, pointer, pointer, word, word, word)
-    alone = ctypes.CFUNCTYPE(None, pointer, word)
     lead = ctypes.CFUNCTYPE(None, pointer, pointer, word, word)
     serve = ctypes.CFUNCTYPE(word, pointer, word, word)
     engine = compile_kernel("run", TEXT).engine  # which has the others too
     return Driver(
         run(engine.get_function_address("run")),
-        alone(engine.get_function_address("alone")),
         lead(engine.get_function_address("lead")),
         serve(engine.get_function_address("serve")),
     )
@@ -110,8 +108,7 @@ class Team:
             ).start()
 
     def run(self, table: int, count: int, threads: int) -> None:
-        """All commands of a table, on `threads` threads (two or more), of which this is the
-        first."""
+        """All commands of a table, on this and as many other threads as make `threads`."""
         box, lead = self.box, driver().lead
         with self.lock:
             self.hire(threads)
@@ -154,46 +151,44 @@ def team() -> Team:
 
 
 class Program:
-    """Commands with their pointers, ready to be run again and again.
-
-    `words` are the arguments of all commands, as memory that the kernels read; `places`: for each
-    slot, where among them its pointer stands.
-    """
+    """Commands with their pointers, ready to be run again and again."""
 
     def __init__(self, commands: Sequence[Command], pointers: Sequence[int]) -> None:
         self.commands = tuple(commands)
+        self.pointers = list(pointers)
         sizes = [len(c.slots) for c in self.commands]
-        args = np.zeros(max(sum(sizes), 1), np.uint64)
-        self.words: Any = memoryview(args)  # type: ignore[arg-type]  # NumPy's stubs
+        self.args = np.zeros(max(sum(sizes), 1), np.uint64)
+        self.entries = self.args.data
         self.table = np.zeros((max(len(self.commands), 1), 3), np.int64)
         self.places: dict[int, list[int]] = {}
         start = 0
         for row, command in zip(self.table, self.commands, strict=False):
             row[0] = command.kernel.address
-            row[1] = args.ctypes.data + 8 * start
+            row[1] = self.args.ctypes.data + 8 * start
             row[2] = SERIAL * command.serial + MEET * command.meet
             for slot in command.slots:
                 self.places.setdefault(slot, []).append(start)
-                self.words[start] = pointers[slot]
+                self.entries[start] = self.pointers[slot]
                 start += 1
         self.address = self.table.ctypes.data
         self.count = len(self.commands)
-        self.alone = all(c.serial for c in self.commands)  # nothing in it to be divided
-        self.run_alone = driver().alone
+        self.serial = all(c.serial for c in self.commands)
+        self.words = np.array([self.address, self.count], np.int64)
+        self.alone = bound(driver().run, self.words)
 
     def set_pointer(self, slot: int, address: int) -> None:
         """Let a pointer lead elsewhere from the next run on."""
-        for place in self.places.get(slot, ()):
-            self.words[place] = address
+        if self.pointers[slot] != address:
+            self.pointers[slot] = address
+            for place in self.places.get(slot, ()):
+                self.entries[place] = address
 
     def run(self, threads: int | None = None) -> None:
-        """All commands, in order. One thread, or a program that cannot be divided, needs no
-        team."""
-        threads = threads or get_num_threads()
-        if threads == 1 or self.alone:
-            self.run_alone(self.address, self.count)
+        """All commands, in order."""
+        if self.serial or (threads or get_num_threads()) == 1:
+            self.alone()
         else:
-            team().run(self.address, self.count, threads)
+            team().run(self.address, self.count, threads or get_num_threads())
 
 
 # -- how many threads -----------------------------------------------------------------------------
