@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from sangja.backend.native import epilogue
-from sangja.backend.native.dots import Dots
+from sangja.backend.native.dots import DEEPEST, Dots
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import Kernel, compile_kernel
 from sangja.backend.native.packing import (
@@ -47,6 +47,7 @@ PANEL = 40 << 10  # a panel's bytes that still leave it room
 BLOCK = 256 << 10  # bytes of A that stay in the second cache
 DEEP = 512  # steps of the reduction between which the sums stay in registers
 FLAT = 4  # rows of C up to which no number of B is used again
+LONG = 6  # a reduction of so many times the rows of C is worth no panels
 FETCH = 256  # steps of the reduction within which memory answers
 SMALL = 200_000  # operations below which other threads are not worth their call
 UNITS = 8  # pieces of work a larger product is cut into at least
@@ -174,7 +175,9 @@ def plan(gemm: Gemm) -> Plan:
     if not (math.prod(g.batch) and g.m and g.n):
         return made
     if g.n == 1 and g.a[-1] == 1 and g.k >= lanes_of(g.dtype):
-        return matrix_vector(g, a, b)
+        return dots(transposed(g), b, a)
+    if wants_dots(g):
+        return dots(g, a, b)
     how, size = layout(g), size_of(g.dtype)
     flops = 2 * math.prod(g.batch) * g.m * g.n * g.k
     serial = flops < SMALL
@@ -206,15 +209,23 @@ def plan(gemm: Gemm) -> Plan:
     return made
 
 
-def matrix_vector(g: Gemm, a: str, b: str) -> Plan:
-    """A product with one column."""
-    operands = [(dtype, s[:-1]) for dtype, s in g.operands]
-    dots = Dots(
-        g.batch, g.m, g.k, g.a, g.b[:-1], g.c[:-1], g.dtype, g.accumulate, g.epilogue, operands
-    )
-    kernel = compile_kernel("dots", dots.text())
-    kernel.flops = 2 * math.prod(g.batch) * g.m * g.k
-    extra = tuple(f"e{i}" for i in range(len(operands)))
+def wants_dots(g: Gemm) -> bool:
+    """Whether vectors along the reduction are faster than panels: it is long, both operands lie
+    along it, and few rows would use what was packed."""
+    along = g.a[-1] == 1 and g.b[-2] == 1 and g.c[-1] == 1
+    near = g.k * size_of(g.dtype) <= DEEPEST or g.m <= 8
+    return along and near and g.n > 1 and g.k >= max(LONG * g.m, 2 * lanes_of(g.dtype))
+
+
+def dots(g: Gemm, a: str, b: str) -> Plan:
+    """A product of vectors along the reduction."""
+    made = Dots(
+        g.batch, (g.m, g.n, g.k), g.a, swapped(g.b), g.c, g.dtype, g.accumulate, g.epilogue,
+        g.operands,
+    )  # fmt: skip
+    kernel = compile_kernel("dots", made.text())
+    kernel.flops = 2 * math.prod(g.batch) * g.m * g.n * g.k
+    extra = tuple(f"e{i}" for i in range(len(g.operands)))
     return Plan([(kernel, (a, b, "c", *extra), kernel.flops < SMALL)])
 
 
