@@ -59,7 +59,8 @@ class Gemm:
     0 in the batch repeats a matrix.
 
     The epilogue's step 0 is "acc", the finished sums; its loads and stores go to `operands`, each
-    (dtype, strides along batch, m, n). C gets the value of its last step that is not a store.
+    (dtype, strides along batch, m, n). C gets the value of its last step that is not a store; a
+    step "result" has the value of another.
     """
 
     batch: tuple[int, ...]
