@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.native.eager import SCRATCH
+
 ALIGN = 64
 
 
@@ -28,7 +30,8 @@ class Arena:
 
 def give_back() -> None:
     """Let the system have what recorded calls needed and freed: the C library keeps it otherwise,
-    and the arena would come on top."""
+    and the arena, whose pages are taken when they are first written, would come on top."""
+    SCRATCH.drop()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # glibc only
 

@@ -81,7 +81,6 @@ class NativeProgram:
         self.tasks = in_order(self.scheduler.tasks)
         self.packed: dict[Any, Buffer] = {}  # what was packed for a product, for the next ones
         self.parts = [self.part(task) for task in self.tasks]
-        give_back()
         self.arena: Arena = plan(self.parts, self.scheduler, self.kept())
         self.settings = np.zeros(max(len(self.inputs), 1))
         self.setting_views = [self.settings[i : i + 1] for i in range(len(self.inputs))]
@@ -337,6 +336,8 @@ class NativeProgram:
         """The wanted values by number, from those of the inputs in order. One call at a time: the
         memory of the step is one."""
         with self.lock:
+            if not self.ready:
+                give_back()
             return self.run(given)
 
     def run(self, given: list[Any]) -> Values:

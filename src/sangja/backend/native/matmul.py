@@ -185,7 +185,7 @@ def plan(gemm: Gemm) -> Plan:
         if not any(g.b[:-2]):
             panels = replace(panels, batch=(), strides=g.b[-2:])
         if not how.local:
-            made.stages.append((compile_kernel("pack", pack_text(panels, 0)), (b, "work"), serial))
+            made.stages.append((compile_kernel("pack", pack_text, panels, 0), (b, "work"), serial))
             made.workspace = room(panels.elements * math.prod(panels.batch) * size)
             made.packs, b = not how.copy_a, "work"
             g = replace(g, b=(*dense(g.batch, panels.batch, panels.elements), 0, 0))
@@ -194,12 +194,12 @@ def plan(gemm: Gemm) -> Plan:
         if not any(g.a[:-2]):
             rows = replace(rows, batch=(), strides=g.a[-2:])
         a_at = made.workspace // size
-        made.stages.append((compile_kernel("rows", rows_text(rows, a_at)), (a, "work"), serial))
+        made.stages.append((compile_kernel("rows", rows_text, rows, a_at), (a, "work"), serial))
         made.workspace += room(rows.elements * math.prod(rows.batch) * size)
         a = "work"
         ends = (1, rows.distance) if rows.by_columns else (rows.distance, 1)
         g = replace(g, a=(*dense(g.batch, rows.batch, rows.elements), *ends))
-    kernel = compile_kernel("gemm", Multiply(g, how, panels, a_at, b_at).text())
+    kernel = compile_kernel("gemm", product_text, g, how, panels, a_at, b_at)
     kernel.flops = flops
     extra = tuple(f"e{i}" for i in range(len(g.operands)))
     made.stages.append((kernel, (a, b, "c", *extra), serial))
@@ -208,14 +208,18 @@ def plan(gemm: Gemm) -> Plan:
 
 def matrix_vector(g: Gemm, a: str, b: str) -> Plan:
     """A product with one column."""
-    operands = [(dtype, s[:-1]) for dtype, s in g.operands]
-    dots = Dots(
-        g.batch, g.m, g.k, g.a, g.b[:-1], g.c[:-1], g.dtype, g.accumulate, g.epilogue, operands
-    )
-    kernel = compile_kernel("dots", dots.text())
+    kernel = compile_kernel("dots", dots_text, g)
     kernel.flops = 2 * math.prod(g.batch) * g.m * g.k
-    extra = tuple(f"e{i}" for i in range(len(operands)))
+    extra = tuple(f"e{i}" for i in range(len(g.operands)))
     return Plan([(kernel, (a, b, "c", *extra), kernel.flops < SMALL)])
+
+
+def dots_text(g: Gemm) -> str:
+    """The kernel (A, B, C, operands…) of a product with one column."""
+    operands = [(dtype, s[:-1]) for dtype, s in g.operands]
+    return Dots(
+        g.batch, g.m, g.k, g.a, g.b[:-1], g.c[:-1], g.dtype, g.accumulate, g.epilogue, operands
+    ).text()
 
 
 def room(size: int) -> int:
@@ -239,6 +243,11 @@ def wants_turning(g: Gemm) -> bool:
     if g.m == 1 and g.b[-2] == 1:
         return True
     return g.c[-1] != 1 and g.c[-2] == 1
+
+
+def product_text(g: Gemm, how: Layout, panels: Panels | None, a_at: int, b_at: int) -> str:
+    """The kernel (A, B, C, operands…) of a product; A and B lie at `a_at` and `b_at`."""
+    return Multiply(g, how, panels, a_at, b_at).text()
 
 
 class Multiply:
