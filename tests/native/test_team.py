@@ -10,7 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from sangja.backend.native import driver, team
+from sangja.backend.native import call, driver, team
+from sangja.backend.native.address import address_of
+from sangja.backend.native.llvm import compile_kernel
 from sangja.backend.native.nest import build
 from sangja.backend.native.team import Command, Program
 from tests.native.nests import Program as Loops
@@ -67,9 +69,25 @@ def test_results_are_the_same_bits_on_any_number_of_threads():
 def test_a_serial_command_runs_once():
     x = np.zeros((8, 5), "f4")
     kernel = adder(x, x)
-    program = Program([Command(kernel, (0, 1), serial=True)] * 3, [x.ctypes.data] * 2)
+    commands = [*[Command(kernel, (0, 1), serial=True)] * 3, Command(kernel, (0, 1))]
+    Program(commands, [x.ctypes.data] * 2).run(4)
+    assert (x == 4).all()
+
+
+def test_a_program_that_cannot_be_divided_wakes_nobody(monkeypatch):
+    x = np.zeros((8, 5), "f4")
+    program = Program([Command(adder(x, x), (0, 1), serial=True)] * 3, [x.ctypes.data] * 2)
+    monkeypatch.setattr(team, "team", lambda: pytest.fail("the team was called"))
     program.run(4)
     assert (x == 3).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (1,), (), (0, 3)])
+def test_addresses_are_those_that_numpy_gives(shape):
+    x = np.zeros(shape, "f4")
+    fixed = np.broadcast_to(np.float32(1), (2, 3))  # not to be written
+    for array in (x, x.T, x[..., None][..., ::2], fixed):
+        assert address_of(array) == array.ctypes.data
 
 
 def test_a_pointer_can_lead_elsewhere():
@@ -80,6 +98,53 @@ def test_a_pointer_can_lead_elsewhere():
     program.set_pointer(0, y.ctypes.data)
     program.run(1)
     assert (out == 6).all()
+
+
+def test_one_thread_takes_a_built_in_function():
+    program, (a, _b) = chain(4)
+    assert type(program.alone) is type(len)
+    before = sys.getrefcount(None)
+    for _ in range(1000):
+        assert program.alone() is None
+    assert sys.getrefcount(None) - before > -500  # each call gives a reference to None away
+    assert (a == 4000).all()
+
+
+def test_without_pythons_interface_ctypes_calls(monkeypatch):
+    call.method.cache_clear()
+    monkeypatch.setattr(call.sys.implementation, "name", "another")
+    try:
+        program, (a, _b) = chain(4)
+        program.run(1)
+    finally:
+        call.method.cache_clear()
+    assert type(program.alone) is not type(len)
+    assert (a == 4).all()
+
+
+WAITS = """
+define void @waits(ptr %args, i64 %tid, i64 %threads) {
+entry:
+  %place = load ptr, ptr %args
+  br label %again
+again:
+  %value = load atomic i64, ptr %place seq_cst, align 8
+  %some = icmp ne i64 %value, 0
+  br i1 %some, label %end, label %again
+end:
+  ret void
+}
+"""
+
+
+@pytest.mark.parametrize("serial", [False, True])
+def test_other_threads_go_on_while_a_program_runs(serial):
+    flag = np.zeros(1, np.int64)
+    command = Command(compile_kernel("waits", WAITS), (0,), serial)
+    worker = threading.Thread(target=Program([command], [flag.ctypes.data]).run, args=(1,))
+    worker.start()
+    flag[0] = 1  # never, if the interpreter's lock were kept
+    worker.join()
 
 
 def test_an_empty_program_is_nothing():

@@ -68,7 +68,9 @@ class CompiledStep:
         if mode.watch is not None:  # inside of another compiled step, or of a detector
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
-        key = (describe((args, kwargs), tensors), mode.grad)
+        key = (mode.grad, *[describe(x, tensors) for x in args])
+        if kwargs:
+            key = (key, describe(kwargs, tensors))
         variant = self.variants.get(key)
         if variant is None:
             variant = self.variants[key] = Variant()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from sangja.backend.native.products import product
 from sangja.core.errors import DTypeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply, named
 from sangja.ops.arguments import as_tensor
+from sangja.ops.linalg import multiply
 from sangja.ops.reduce import sum as total
 from sangja.ops.shape import permute, reshape
 
@@ -19,13 +21,15 @@ class Linear(Primitive):
     shown = (2, 0, 1)
 
     def forward(xp, x, w, b):
-        z = xp.matmul(x, w.T)
+        z = product(x, w.T)
+        if z is None:
+            z = xp.matmul(x, w.T)
         if b is not None:
             z += b
         return z
 
     def dx(g, w):
-        return g @ w
+        return multiply(g, w)
 
     def dw(g, x):
         return apply(LinearWeight, g, x)
@@ -38,13 +42,15 @@ class LinearWeight(Primitive):
     """z = gᵀ · x over all leading dimensions: ∂(x · wᵀ)/∂w applied to g"""
 
     def forward(xp, g, x):
-        return xp.matmul(g.reshape(-1, g.shape[-1]).T, x.reshape(-1, x.shape[-1]))
+        left, right = g.reshape(-1, g.shape[-1]).T, x.reshape(-1, x.shape[-1])
+        made = product(left, right)
+        return xp.matmul(left, right) if made is None else made
 
     def dg(h, x):
         return apply(Linear, x, h, None)
 
     def dx(h, g):
-        return g @ h
+        return multiply(g, h)
 
 
 def misfit(x: tuple[int, ...], w: tuple[int, ...]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.native.products import FEW, product as product_of
 from sangja.core.errors import DTypeError, ShapeError
 from sangja.engine import Primitive, Tensor, apply, broadcast_to, named
 from sangja.engine.structure import conjugate
@@ -23,13 +24,21 @@ class Matmul(Primitive):
     grad_name = "MmBackward0"
 
     def forward(xp, x, y):
-        return xp.matmul(x, y)
+        made = product_of(x, y)
+        return xp.matmul(x, y) if made is None else made
 
     def dx(g, y):
-        return g @ transpose(y, -1, -2)
+        return multiply(g, transpose(y, -1, -2))
 
     def dy(g, x):
-        return transpose(x, -1, -2) @ g
+        return multiply(transpose(x, -1, -2), g)
+
+
+def multiply(x: Any, y: Any) -> Any:
+    """x · y of arrays or tensors, in rules of derivatives."""
+    if x.__class__ is np.ndarray and x.size * y.shape[-1] <= FEW:
+        return x @ y
+    return apply(Matmul, x, y)
 
 
 def conj(input: Any) -> Tensor:

@@ -99,7 +99,8 @@ class Routine:
         )
         self.serial = all(one for _, _, one in stages)
 
-    def __call__(self, *arrays: Array) -> None:
+    def __call__(self, *arrays: Array, threads: int = 0) -> None:
+        """Run it, on `threads` threads if a number is given."""
         with SCRATCH.lock:
             program = self.program
             for slot, array in enumerate(arrays):
@@ -108,5 +109,5 @@ class Routine:
                 start = SCRATCH.address(self.nbytes)
                 for slot, offset in self.scratch:
                     program.set_pointer(slot, start + offset)
-            program.run(1 if self.serial else get_num_threads())
+            program.run(1 if self.serial else threads or get_num_threads())
             SCRATCH.give_back()

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.native.call import bound
 from sangja.backend.native.driver import (
     CALLED,
     GENERATION,
@@ -107,10 +108,7 @@ class Team:
             ).start()
 
     def run(self, table: int, count: int, threads: int) -> None:
-        """All commands of a table, on `threads` threads, of which this is the first."""
-        if threads <= 1:
-            driver().run(self.address, table, count, 0, 1)
-            return
+        """All commands of a table, on this and as many other threads as make `threads`."""
         box, lead = self.box, driver().lead
         with self.lock:
             self.hire(threads)
@@ -157,9 +155,10 @@ class Program:
 
     def __init__(self, commands: Sequence[Command], pointers: Sequence[int]) -> None:
         self.commands = tuple(commands)
-        self.pointers = np.array(pointers, np.uint64)
+        self.pointers = list(pointers)
         sizes = [len(c.slots) for c in self.commands]
         self.args = np.zeros(max(sum(sizes), 1), np.uint64)
+        self.entries = self.args.data
         self.table = np.zeros((max(len(self.commands), 1), 3), np.int64)
         self.places: dict[int, list[int]] = {}
         start = 0
@@ -169,21 +168,27 @@ class Program:
             row[2] = SERIAL * command.serial + MEET * command.meet
             for slot in command.slots:
                 self.places.setdefault(slot, []).append(start)
-                self.args[start] = self.pointers[slot]
+                self.entries[start] = self.pointers[slot]
                 start += 1
         self.address = self.table.ctypes.data
         self.count = len(self.commands)
+        self.serial = all(c.serial for c in self.commands)
+        self.words = np.array([self.address, self.count], np.int64)
+        self.alone = bound(driver().run, self.words)
 
     def set_pointer(self, slot: int, address: int) -> None:
         """Let a pointer lead elsewhere from the next run on."""
         if self.pointers[slot] != address:
             self.pointers[slot] = address
             for place in self.places.get(slot, ()):
-                self.args[place] = address
+                self.entries[place] = address
 
     def run(self, threads: int | None = None) -> None:
         """All commands, in order."""
-        team().run(self.address, self.count, threads or get_num_threads())
+        if self.serial or (threads or get_num_threads()) == 1:
+            self.alone()
+        else:
+            team().run(self.address, self.count, threads or get_num_threads())
 
 
 # -- how many threads -----------------------------------------------------------------------------
