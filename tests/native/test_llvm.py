@@ -170,15 +170,22 @@ print("llvmlite.binding" in sys.modules)
     assert said == ["True", "False"]
 
 
-# Constants from tables, a loop, a function of the C library, one of its mathematics, a table.
+# A table, a number that is written to, functions of the C library and of its mathematics.
 RICH = """
 declare double @fmod(double, double)
 declare ptr @memset(ptr, i32, i64)
+@calls = internal global i64 5
 @table = internal constant [4 x double] [double 1.5, double 2.5, double 3.5, double 4.5]
 define void @rich(ptr %args, i64 %tid, i64 %threads) {
 entry:
   %p = load ptr, ptr %args
   %r = call ptr @memset(ptr %p, i32 0, i64 64)
+  %c = load i64, ptr @calls
+  %c1 = add i64 %c, 1
+  store i64 %c1, ptr @calls
+  %last = getelementptr double, ptr %p, i64 7
+  %f = sitofp i64 %c1 to double
+  store double %f, ptr %last
   br label %loop
 loop:
   %i = phi i64 [0, %entry], [%i1, %loop]
@@ -204,8 +211,9 @@ def test_both_loaders_load_the_same():
         out = np.full(8, 7.0)
         table = np.array([out.ctypes.data], np.uint64)
         function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        function(loaded.address("rich"))(table.ctypes.data, 0, 1)
-        np.testing.assert_allclose(out, [1.6, 0.6, 1.6, 0.6, 0, 0, 0, 0], rtol=1e-15)
+        for count in (6, 7):
+            function(loaded.address("rich"))(table.ctypes.data, 0, 1)
+            np.testing.assert_allclose(out, [1.6, 0.6, 1.6, 0.6, 0, 0, 0, count], rtol=1e-15)
 
 
 def test_what_the_loader_does_not_know_is_left_to_llvm(monkeypatch):

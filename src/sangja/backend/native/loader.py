@@ -23,7 +23,7 @@ SUPPORTED = sys.platform.startswith("linux") and platform.machine() == "x86_64"
 SECTION, SYMBOL = struct.Struct("<IIQQQQIIQQ"), struct.Struct("<IBBHQQ")
 MOVE = struct.Struct("<QQq")
 SYMBOLS, MOVES, NO_BITS = 2, 4, 8  # kinds of sections
-IN_MEMORY = 2  # flag of a section
+WRITTEN, IN_MEMORY = 1, 2  # flags of sections
 UNDEFINED, RESERVED = 0, 0xFF00  # numbers of sections
 LOCAL = 0  # binding of a symbol
 # How an address is put into the code: its bytes, and whether it is relative to its place.
@@ -52,7 +52,7 @@ def load(code: bytes) -> Image:
     if not SUPPORTED or code[:6] != b"\x7fELF\x02\x01":
         raise UnknownFormatError("no object file of Linux on x86-64")
     sections = sections_of(code)
-    starts, size = layout(sections)
+    starts, fixed, size = layout(sections)
     memory = mmap.mmap(-1, max(size, 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     base = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     for number, start in starts.items():
@@ -63,7 +63,7 @@ def load(code: bytes) -> Image:
     for section in sections:
         if section[1] == MOVES and section[7] in starts:
             put_addresses(code, section, memory, base, starts[section[7]], symbols)
-    protect(base, len(memory))
+    protect(base, fixed)
     return Image(memory, functions)
 
 
@@ -77,15 +77,20 @@ def sections_of(code: bytes) -> list[tuple[int, ...]]:
     return [SECTION.unpack_from(code, at + i * size) for i in range(count)]
 
 
-def layout(sections: list[tuple[int, ...]]) -> tuple[dict[int, int], int]:
-    """Where in memory each section starts that belongs there, and how much memory that is."""
-    starts, size = {}, 0
-    for number, (_, _, flags, _, _, length, _, _, alignment, _) in enumerate(sections):
-        if flags & IN_MEMORY and length:
-            size = -(-size // max(alignment, 1)) * max(alignment, 1)
-            starts[number] = size
-            size += length
-    return starts, size
+def layout(sections: list[tuple[int, ...]]) -> tuple[dict[int, int], int, int]:
+    """Where in memory each section starts that belongs there; how much memory that is without what
+    is written to, which lies behind it in pages of its own, and with it."""
+    starts: dict[int, int] = {}
+    size = fixed = 0
+    for wanted in (IN_MEMORY, IN_MEMORY | WRITTEN):
+        for number, (_, _, flags, _, _, length, _, _, alignment, _) in enumerate(sections):
+            if flags & (IN_MEMORY | WRITTEN) == wanted and length:
+                size = -(-size // max(alignment, 1)) * max(alignment, 1)
+                starts[number] = size
+                size += length
+        if wanted == IN_MEMORY:
+            size = fixed = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+    return starts, fixed, size
 
 
 def addresses(
@@ -146,7 +151,7 @@ def put_addresses(
 
 
 def protect(base: int, size: int) -> None:
-    """From now on memory is read and run, and not written."""
+    """From now on these pages are read and run, and not written."""
     change = ctypes.CDLL(None, use_errno=True).mprotect
     change.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     if change(base, size, READABLE | RUNNABLE):
