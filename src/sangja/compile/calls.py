@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sangja.backend.native import convolution, matmul, scatter
@@ -54,13 +54,11 @@ def product(call: Call) -> Made:
         lead = over(place.strided, (*full[:-2], *place.strided.shape[-2:]))
         assert lead is not None
         strides.append((*lead[:-2], *place.strided.strides[-2:]))
-    tail = call.tail
-    plan = matmul.plan(
-        matmul.Gemm(
-            node.shape[:-2], *node.shape[-2:], a.strided.shape[-1], *strides, short(node.dtype),
-            epilogue=tail.steps if tail else (), operands=tail.operands if tail else (),
-        )
-    )  # fmt: skip
+    (*batch, m, n), k, (sa, sb, sc), tail = node.shape, a.strided.shape[-1], strides, call.tail
+    gemm = matmul.Gemm(tuple(batch), m, n, k, sa, sb, sc, short(node.dtype))
+    if tail:
+        gemm = replace(gemm, epilogue=tail.steps, operands=tail.operands)
+    plan = matmul.plan(gemm)
     roles = {"a": a, "b": b, "c": c}
     roles |= {f"e{i}": place for i, place in enumerate(tail.places if tail else ())}
     found = made(plan, roles)

@@ -80,20 +80,30 @@ class Pending:
     """What the commands since the last meeting of the threads touched."""
 
     def __init__(self) -> None:
-        self.touched: list[tuple[Touch, bool]] = []
+        # What was touched, from and up to, and how: the sum of (1, 2: read, written by thread 0
+        # alone; 4, 8: by all threads).
+        self.touched: dict[tuple[int, int], int] = {}
 
     def add(self, touches: list[Touch], serial: bool) -> bool:
         """Whether a command must wait for those before it: one of them writes what it touches, or
         touches what it writes. What thread 0 does alone is in order by itself."""
-        meet = any(
-            low < stop and start < high and (writes or wrote) and not (serial and was_serial)
-            for low, high, writes in touches
-            for (start, stop, wrote), was_serial in self.touched
-        )
+        meet = any(self.meets(low, high, writes, serial) for low, high, writes in touches)
         if meet:
             self.touched.clear()
-        self.touched += [(touch, serial) for touch in touches]
+        for low, high, writes in touches:
+            how = (2 if writes else 1) * (1 if serial else 4)
+            self.touched[low, high] = self.touched.get((low, high), 0) | how
         return meet
+
+    def meets(self, low: int, high: int, writes: bool, serial: bool) -> bool:
+        """Whether somebody touched this memory in a way that one must wait for."""
+        others = (12 if serial else 15) if writes else (8 if serial else 10)
+        if low < 0:  # outside of the arena pieces are the same or apart
+            return bool(self.touched.get((low, high), 0) & others)
+        for (start, stop), how in self.touched.items():
+            if low < stop and start < high and how & others:
+                return True
+        return False
 
 
 class NativeProgram:
@@ -117,7 +127,6 @@ class NativeProgram:
         self.tasks = in_order(self.scheduler.tasks)
         self.packed: dict[Any, Buffer] = {}  # what was packed for a product, for the next ones
         self.parts = [self.part(task) for task in self.tasks]
-        give_back()
         self.arena: Arena = plan(self.parts, self.scheduler, self.kept())
         self.settings = np.zeros(max(len(self.inputs), 1))
         self.setting_views = [self.settings[i : i + 1] for i in range(len(self.inputs))]
@@ -380,6 +389,8 @@ class NativeProgram:
         """The wanted values by number, from those of the inputs in order. One call at a time: the
         memory of the step is one."""
         with self.lock:
+            if not self.ready:
+                give_back()
             return self.run(given)
 
     def run(self, given: list[Any]) -> Values:

@@ -220,8 +220,10 @@ def reconcile(first: Recording, second: Recording) -> str:
     fresh = {id(n.payload) for n in b if n.op == "constant"}
     second.writes = [w for w in second.writes if id(w[0]) not in fresh]
     for node in b:
-        if node.op == "constant" and isinstance(node.payload, Box):
-            node.payload = node.payload.before
+        if isinstance(node.payload, Box):
+            before, node.payload.before = node.payload.before, None
+            if node.op == "constant":
+                node.payload = before
     return ""
 
 
