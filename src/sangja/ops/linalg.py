@@ -36,9 +36,9 @@ class Matmul(Primitive):
 
 def multiply(x: Any, y: Any) -> Any:
     """x · y of arrays or tensors, in rules of derivatives."""
-    if x.__class__ is np.ndarray and x.size * y.shape[-1] <= FEW:
-        return x @ y
-    return apply(Matmul, x, y)
+    if x.__class__ is np.ndarray and x.size * y.shape[-1] > FEW:
+        return apply(Matmul, x, y)
+    return x @ y
 
 
 def conj(input: Any) -> Tensor:
