@@ -294,6 +294,35 @@ def test_the_loss_scale_of_each_call_is_an_argument():
     assert len(run.variants) == 3
 
 
+def test_results_that_somebody_holds_are_never_overwritten():
+    """The memory of results and gradients is used again only when nobody looks at it."""
+    w = nn.Parameter(sangja.ones(3, 2))
+
+    @compile
+    def step(x):
+        w.grad = None
+        y = (x * w).sum(0)
+        y.sum().backward()
+        return y, y.reshape(2, 1)
+
+    inputs = [sangja.full((3, 2), float(i)) for i in range(12)]
+    kept, looks, grads, rows = [], [], [], []
+    for i, x in enumerate(inputs):
+        y, column = step(x)
+        if i % 2:
+            kept.append((i, y))
+            looks.append((i, column.detach().numpy()[1:]))  # a look at it, whose owner is gone
+        grads.append(w.grad)
+        rows.append(w.grad.numpy()[0])
+    for i, y in kept:
+        assert y.tolist() == [3.0 * i] * 2
+    for i, column in looks:
+        assert column.tolist() == [[3.0 * i]]
+    for i, (grad, row) in enumerate(zip(grads, rows, strict=True)):
+        assert grad.tolist() == [[float(i)] * 2] * 3
+        assert row.tolist() == [float(i)] * 2
+
+
 def test_another_shape_is_another_program():
     run = compile(lambda x: (x * 2).sum())
     for n in (2, 3, 2, 3, 2, 3):

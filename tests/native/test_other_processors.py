@@ -2,7 +2,7 @@
 
 import pytest
 
-from sangja.backend.native import convolution, matmul, tile
+from sangja.backend.native import convolution, llvm, matmul, tile
 from tests.native import test_convolution, test_matmul
 
 
@@ -15,6 +15,7 @@ def processor(request, monkeypatch):
         cached.cache_clear()
     monkeypatch.setattr(tile, "vector_bytes", lambda: size)
     monkeypatch.setattr(tile, "vector_registers", lambda: registers)
+    monkeypatch.setattr(llvm, "generator", lambda: f"for {registers} registers of {size} bytes")
     yield
     for cached in caches:
         cached.cache_clear()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sangja.backend.native import call, driver, team
+from sangja.backend.native.address import address_of
 from sangja.backend.native.llvm import compile_kernel
 from sangja.backend.native.nest import build
 from sangja.backend.native.team import Command, Program
@@ -68,9 +69,25 @@ def test_results_are_the_same_bits_on_any_number_of_threads():
 def test_a_serial_command_runs_once():
     x = np.zeros((8, 5), "f4")
     kernel = adder(x, x)
-    program = Program([Command(kernel, (0, 1), serial=True)] * 3, [x.ctypes.data] * 2)
+    commands = [*[Command(kernel, (0, 1), serial=True)] * 3, Command(kernel, (0, 1))]
+    Program(commands, [x.ctypes.data] * 2).run(4)
+    assert (x == 4).all()
+
+
+def test_a_program_that_cannot_be_divided_wakes_nobody(monkeypatch):
+    x = np.zeros((8, 5), "f4")
+    program = Program([Command(adder(x, x), (0, 1), serial=True)] * 3, [x.ctypes.data] * 2)
+    monkeypatch.setattr(team, "team", lambda: pytest.fail("the team was called"))
     program.run(4)
     assert (x == 3).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (1,), (), (0, 3)])
+def test_addresses_are_those_that_numpy_gives(shape):
+    x = np.zeros(shape, "f4")
+    fixed = np.broadcast_to(np.float32(1), (2, 3))  # not to be written
+    for array in (x, x.T, x[..., None][..., ::2], fixed):
+        assert address_of(array) == array.ctypes.data
 
 
 def test_a_pointer_can_lead_elsewhere():

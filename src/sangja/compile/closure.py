@@ -86,7 +86,7 @@ class Closure:
                     return
             elif (
                 at is not None
-                and at == natural(base, at, self.domain)
+                and at == natural(base.size, at, self.domain)
                 and self.takes(base, s.owner.get(base.number))
             ):
                 self.enter(base, at)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from sangja.compile.graph import Node, reachable
-from sangja.compile.record import Box, Recording, Seed
-from sangja.compile.replay import MakeProgram, Replay
+from sangja.compile.record import Box, Seed
+from sangja.compile.replay import Replay
 from sangja.core.errors import GradientError
 from sangja.engine import Function, Tensor, wrap
 from sangja.engine.mode import is_grad_enabled
@@ -20,19 +20,16 @@ from sangja.engine.mode import is_grad_enabled
 class DifferentiableReplay(Replay):
     """Runs a function forward, and leaves a node behind that runs it back."""
 
-    def __init__(self, recording: Recording, make: MakeProgram) -> None:
-        super().__init__(recording, make)
+    def prepare(self, wanted: list[Node]) -> None:
+        recording = self.recording
         gradients = [node for _, node in recording.derivatives if node is not None]
-        forward = {node.number for node in self.nodes}
+        everything = reachable([*wanted, *[node for _, node in self.writes]])
         back = reachable(gradients)
-        self.saved = saved_nodes(back, forward)
-        wanted = list(dict.fromkeys([*recording.results, *self.saved]))
-        self.nodes = reachable([*wanted, *[node for _, node in self.writes]])
-        self.program = make(self.nodes, wanted, self.writes)
-        self.inputs = [node for node in self.nodes if node.op == "input"]
+        self.saved = saved_nodes(back, {node.number for node in everything})
+        super().prepare(list(dict.fromkeys([*recording.results, *self.saved])))
         self.back_nodes, self.given_back = with_inputs(back, {n.number for n in self.saved})
         by_number = {n.number: n for n in self.back_nodes}
-        self.back = make(
+        self.back = self.make(
             self.back_nodes, [by_number[n.number] for n in dict.fromkeys(gradients)], []
         )
 
@@ -50,7 +47,7 @@ class DifferentiableReplay(Replay):
         self.check_bounds(arguments)
         drawn: dict[int, Any] = {}
         self.act(drawn)
-        given = [self.fetch(node, arguments, drawn) for node in self.inputs]
+        given = self.read(arguments, drawn)
         values = self.program.execute(given)
         sources = dict(zip([n.number for n in self.inputs], given, strict=True))
         kept = {n.number: values.get(n.number, sources.get(n.number)) for n in self.saved}

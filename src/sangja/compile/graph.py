@@ -17,6 +17,7 @@ nothing in it knows of tensors, gradients or a processor.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -151,7 +152,7 @@ class Graph:
 
     def elementwise(self, op: str, inputs: tuple[Node, ...], dtype: Any) -> Node:
         """`op` on inputs that have the dtypes it computes in already, broadcast."""
-        shape = np.broadcast_shapes(*[x.shape for x in inputs])
+        shape = broadcast(tuple(x.shape for x in inputs))
         simple = simplified(self, op, inputs, shape, np.dtype(dtype))
         return simple if simple is not None else self.add(op, inputs, (), shape, dtype)
 
@@ -217,6 +218,12 @@ class Graph:
             self.add("item", (whole,), (i,), shape, dtype)
             for i, (shape, dtype) in enumerate(results)
         ]
+
+
+@functools.lru_cache(maxsize=1024)
+def broadcast(shapes: tuple[Shape, ...]) -> Shape:
+    """The shape to which several are broadcast."""
+    return np.broadcast_shapes(*shapes)
 
 
 def is_identity(step: Any) -> bool:

@@ -4,10 +4,13 @@ share the same bytes."""
 from __future__ import annotations
 
 import ctypes
+from bisect import insort
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
+
+from sangja.backend.native.eager import SCRATCH
 
 ALIGN = 64
 
@@ -28,7 +31,8 @@ class Arena:
 
 def give_back() -> None:
     """Let the system have what recorded calls needed and freed: the C library keeps it otherwise,
-    and the arena would come on top."""
+    and the arena, whose pages are taken when they are first written, would come on top."""
+    SCRATCH.drop()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # glibc only
 
@@ -49,18 +53,19 @@ def plan(parts: list[Any], scheduler: Any, kept: set[int]) -> Arena:
                 life[2] = max(life[2], position)
                 if id(buffer) in kept:
                     life[2] = last
-    taken: list[tuple[int, int, int, int]] = []  # offset, end, from, until
+    taken: list[tuple[int, int, int, int]] = []  # offset, end, from, until; in order
     size = 0
     for buffer, begin, end in sorted(lives.values(), key=lambda life: -life[0].nbytes):
         length = -(-max(buffer.nbytes, 1) // ALIGN) * ALIGN
         offset = 0
-        for low, high, start, stop in sorted(taken):
+        for low, high, start, stop in taken:
             if stop < begin or start > end:
                 continue
             if low - offset >= length:
                 break
-            offset = max(offset, high)
+            if high > offset:
+                offset = high
         buffer.offset = offset
-        taken.append((offset, offset + length, begin, end))
+        insort(taken, (offset, offset + length, begin, end))
         size = max(size, offset + length)
     return Arena(size)

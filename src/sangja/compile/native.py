@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Callable
+from operator import is_
 from typing import Any
 
 import numpy as np
 
+from sangja.backend.native.address import address_of
 from sangja.backend.native.nest import Nest, Operand, Step, build
 from sangja.backend.native.team import Command, Program, get_num_threads
 from sangja.compile import calls, interpret
@@ -19,11 +22,13 @@ from sangja.compile.memory import Arena, give_back, plan
 from sangja.compile.report import explain
 from sangja.compile.schedule import Scheduler
 from sangja.compile.setting import Setting
-from sangja.compile.tasks import Buffer, Call, Group, Place, Task, default_order, short
+from sangja.compile.tasks import Buffer, Call, Group, Place, Task, short
+from sangja.compile.views import contiguous
 from sangja.engine.apply import quiet
 
 Pointer = tuple[Buffer, int]  # and an offset in bytes
 Touch = tuple[int, int, bool]
+SMALL = 1 << 16  # bytes of a result of which two arrays are kept for later calls
 
 
 class Scratch:
@@ -42,24 +47,62 @@ class Part:
         self.host: Callable[[], None] | None = None
 
 
+class Result:
+    """A wanted value in memory of its own.
+
+    `arrays`: small ones of earlier calls with their addresses, to be used again when nobody else
+    holds them; two, because the last result often lives until the next one is there. `now` is the
+    one in use, which the program holds as well.
+    """
+
+    def __init__(self, node: Node, buffer: Buffer) -> None:
+        self.node, self.buffer = node, buffer
+        self.arrays: list[tuple[Any, int]] = []
+        self.now: tuple[Any, int] | None = None
+
+    def renew(self, program: NativeProgram) -> None:
+        """Let the program compute its next value in an array that nobody else holds."""
+        for entry in self.arrays:
+            if sys.getrefcount(entry[0]) <= 2 + (entry is self.now):
+                break
+        else:
+            array = np.empty(self.node.shape, self.node.dtype)
+            entry = array, address_of(array)
+            if array.nbytes <= SMALL:
+                self.arrays = [*self.arrays[-1:], entry]
+        if entry is not self.now:
+            self.now = entry
+            program.lend(self.buffer, *entry)
+
+
 class Pending:
     """What the commands since the last meeting of the threads touched."""
 
     def __init__(self) -> None:
-        self.touched: list[tuple[Touch, bool]] = []
+        # What was touched, from and up to, and how: the sum of (1, 2: read, written by thread 0
+        # alone; 4, 8: by all threads).
+        self.touched: dict[tuple[int, int], int] = {}
 
     def add(self, touches: list[Touch], serial: bool) -> bool:
         """Whether a command must wait for those before it: one of them writes what it touches, or
         touches what it writes. What thread 0 does alone is in order by itself."""
-        meet = any(
-            low < stop and start < high and (writes or wrote) and not (serial and was_serial)
-            for low, high, writes in touches
-            for (start, stop, wrote), was_serial in self.touched
-        )
+        meet = any(self.meets(low, high, writes, serial) for low, high, writes in touches)
         if meet:
             self.touched.clear()
-        self.touched += [(touch, serial) for touch in touches]
+        for low, high, writes in touches:
+            how = (2 if writes else 1) * (1 if serial else 4)
+            self.touched[low, high] = self.touched.get((low, high), 0) | how
         return meet
+
+    def meets(self, low: int, high: int, writes: bool, serial: bool) -> bool:
+        """Whether somebody touched this memory in a way that one must wait for."""
+        others = (12 if serial else 15) if writes else (8 if serial else 10)
+        if low < 0:  # outside of the arena pieces are the same or apart
+            return bool(self.touched.get((low, high), 0) & others)
+        for (start, stop), how in self.touched.items():
+            if low < stop and start < high and how & others:
+                return True
+        return False
 
 
 class NativeProgram:
@@ -76,12 +119,12 @@ class NativeProgram:
         self.lock = threading.Lock()
         self.copied = self.retarget_writes()
         self.wanted = list(dict.fromkeys([*wanted, *[node for _, node in self.copied]]))
-        self.own: dict[int, Buffer] = {}
+        self.own: dict[int, Result] = {}
         self.claim_outputs()
+        self.results = list(self.own.values())
         self.tasks = in_order(self.scheduler.tasks)
         self.packed: dict[Any, Buffer] = {}  # what was packed for a product, for the next ones
         self.parts = [self.part(task) for task in self.tasks]
-        give_back()
         self.arena: Arena = plan(self.parts, self.scheduler, self.kept())
         self.settings = np.zeros(max(len(self.inputs), 1))
         self.setting_views = [self.settings[i : i + 1] for i in range(len(self.inputs))]
@@ -94,6 +137,7 @@ class NativeProgram:
         self.outside: dict[int, list[tuple[int, int]]] = {}  # buffer: its slots, with offsets
         self.held: dict[int, Any] = {}
         self.segments = self.assemble()
+        self.doors = {key: self.doors_of(slots) for key, slots in self.outside.items()}
         self.ready = False  # whether it has run, and all its pointers lead somewhere
         self.input_buffers = [root(self.scheduler.places[n.number].buffer) for n in self.inputs]
 
@@ -144,14 +188,13 @@ class NativeProgram:
         return not any(w.ancestors & writer.bit for w in target.writers)
 
     def claim_outputs(self) -> None:
-        """Give results and gradients memory outside of the arena."""
+        """Give results and gradients memory outside of the arena, where they fill a buffer."""
         for node in self.wanted:
             place = self.scheduler.places[node.number]
             buffer = place.buffer
-            plain = place.strided == buffer.whole().strided == default_whole(buffer)
-            if buffer.source is None and plain and node.op != "view":
+            if buffer.source is None and fills(place, node.shape):
                 buffer.source = node
-                self.own[node.number] = buffer
+                self.own[node.number] = Result(node, buffer)
 
     def kept(self) -> set[int]:
         """Buffers of the arena that must live until the end."""
@@ -300,16 +343,23 @@ class NativeProgram:
             self.held[id(buffer)] = np.ascontiguousarray(buffer.source.payload)
         return self.held[id(buffer)]
 
-    def lend(self, buffer: Buffer, array: Any) -> None:
+    def doors_of(self, slots: list[tuple[int, int]]) -> list[tuple[memoryview, int, int]]:
+        """Where the kernels find the address of an outside buffer: words, place, and what is added
+        to it."""
+        return [
+            (segment.entries, place, offset)
+            for slot, offset in slots
+            for segment in self.segments
+            if isinstance(segment, Program)
+            for place in segment.places.get(slot, ())
+        ]
+
+    def lend(self, buffer: Buffer, array: Any, address: int) -> None:
         """Let the pointers of an outside buffer lead to an array."""
-        if self.held.get(id(buffer)) is array:
-            return
-        self.held[id(buffer)] = array
-        address = array.__array_interface__["data"][0]
-        for slot, offset in self.outside.get(id(buffer), ()):
-            for segment in self.segments:
-                if segment.__class__ is Program:
-                    segment.set_pointer(slot, address + offset)
+        key = id(buffer)
+        self.held[key] = array
+        for words, place, offset in self.doors.get(key, ()):
+            words[place] = address + offset
 
     def report(self) -> list[str]:
         """What `explain` says of it."""
@@ -337,17 +387,20 @@ class NativeProgram:
         """The wanted values by number, from those of the inputs in order. One call at a time: the
         memory of the step is one."""
         with self.lock:
+            if not self.ready:
+                give_back()
             return self.run(given)
 
     def run(self, given: list[Any]) -> Values:
         last = self.last
-        for i, value in enumerate(given):
-            if value is not last[i]:
-                last[i] = value
-                self.give(i, value)
-        for number, buffer in self.own.items():
-            if number not in self.spare or id(buffer) not in self.held:
-                self.lend(buffer, np.empty(buffer.shape, buffer.dtype))
+        if not all(map(is_, given, last)):
+            for i, value in enumerate(given):
+                if value is not last[i]:
+                    last[i] = value
+                    self.give(i, value)
+        for result in self.results:
+            if result.now is None or result.node.number not in self.spare:
+                result.renew(self)
         threads = get_num_threads()
         for segment in self.segments:
             if segment.__class__ is Program:
@@ -357,13 +410,14 @@ class NativeProgram:
         self.ready = True
         for value, copied in self.back.values():
             value[...] = copied
-        values: Values = {}
-        for node in self.wanted:
-            if node.number in self.own:
-                values[node.number] = self.held[id(self.own[node.number])]
-            else:
-                values[node.number] = self.array(self.scheduler.places[node.number]).copy()
-        return values
+        return {node.number: self.value_of(node) for node in self.wanted}
+
+    def value_of(self, node: Node) -> Any:
+        """A wanted value: its own array, or a copy from the arena."""
+        result = self.own.get(node.number)
+        if result is not None:
+            return self.held[id(result.buffer)]
+        return self.array(self.scheduler.places[node.number]).copy()
 
     def give(self, i: int, value: Any) -> None:
         """A new value of input number `i`."""
@@ -379,7 +433,8 @@ class NativeProgram:
             value = copied
         else:
             self.back.pop(i, None)
-        self.lend(buffer, value)
+        if self.held.get(id(buffer)) is not value:
+            self.lend(buffer, value, address_of(value))
 
 
 def steady(buffer: Buffer) -> bool:
@@ -398,8 +453,13 @@ def is_constant(buffer: Buffer) -> bool:
     return isinstance(buffer.source, Node) and buffer.source.op == "constant"
 
 
-def default_whole(buffer: Buffer) -> Any:
-    return Buffer(buffer.shape, buffer.dtype, default_order(buffer.shape)).whole().strided
+def fills(place: Place, shape: tuple[int, ...]) -> bool:
+    """Whether a place is all of its buffer, as an array of `shape` in row order."""
+    seen = place.strided
+    if seen.offset or seen.shape != shape or math.prod(place.buffer.shape) != math.prod(shape):
+        return False
+    pairs = zip(seen.strides, contiguous(shape), shape, strict=True)
+    return all(a == b or n == 1 for a, b, n in pairs)
 
 
 def in_order(tasks: list[Task]) -> list[Task]:

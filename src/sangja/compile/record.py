@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.native.address import address_of
 from sangja.compile.functions import Namespace
 from sangja.compile.graph import Graph, Node
 from sangja.compile.lowerings import DRAWS, LOWERINGS
@@ -179,10 +180,14 @@ class Recorder:
             node = self.graph.input(source, arrays[0].shape, arrays[0].dtype)
             self.bind(arrays[0], Symbol(Cell(self.graph, node)))
             return
-        operands = self.promoted(primitive, inputs, [self.symbol(x) for x in inputs])
+        symbols = [self.symbol(x) for x in inputs]
+        operands = self.promoted(primitive, inputs, symbols)
         found = self.traced(primitive, operands, static, arrays, several)
+        given = [
+            (array_of(x), s.cell) for x, s in zip(inputs, symbols, strict=True) if is_symbol(s)
+        ]
         for array, symbol in zip(arrays, found, strict=True):
-            self.bind(array, self.with_memory(array, symbol, inputs, primitive.__name__))
+            self.bind(array, self.with_memory(array, symbol, given, primitive.__name__))
 
     def traced(
         self, primitive: Any, operands: list[Any], static: Any, arrays: list[Any], several: bool
@@ -216,13 +221,10 @@ class Recorder:
         made = self.graph.host(function, nodes, [(a.shape, a.dtype) for a in arrays], several)
         return [Symbol(Cell(self.graph, node)) for node in made]
 
-    def with_memory(self, array: Any, symbol: Symbol, inputs: Any, name: str) -> Symbol:
-        """The symbol of a result, sharing memory with an input exactly if the array does."""
-        for x in inputs:
-            known = array_of(x)
-            if not isinstance(known, np.ndarray):
-                continue
-            cell = self.symbol(x).cell
+    def with_memory(self, array: Any, symbol: Symbol, given: Any, name: str) -> Symbol:
+        """The symbol of a result, sharing memory with an input exactly if the array does; `given`
+        are the inputs' arrays and cells."""
+        for known, cell in given:
             shares = array is known or np.may_share_memory(array, known)
             if cell is symbol.cell:
                 return symbol if shares else symbol.copy()
@@ -380,11 +382,12 @@ class Recorder:
         for leaf in self.leaves.values():
             grad = leaf._grad
             recording.grads.append((leaf, None if grad is None else self.symbol(grad).node))
+        several = [places for places in self.sharing.values() if len(places) > 1]
         for source, symbol, node in self.outside:
             if symbol.cell.value is not node and not isinstance(source, Gradient):
                 recording.writes.append((source, symbol.cell.value))
-            for places in self.sharing.values():
-                if len(places) > 1 and any(self.outside[i][1].cell is symbol.cell for i in places):
+            for places in several:
+                if any(self.outside[i][1].cell is symbol.cell for i in places):
                     self.check_alone(symbol, node)
         self.symbols.clear()
         self.held.clear()
@@ -395,9 +398,13 @@ def ignore(*_: Any) -> None:
     """An event that does not concern the recorder."""
 
 
+def is_symbol(x: Any) -> bool:
+    return isinstance(x, Symbol)
+
+
 def key_of(array: Any) -> Any:
     """Where an array lies: equal for two looks at the same elements."""
-    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
+    return address_of(array), array.shape, array.strides, array.dtype.num
 
 
 def owner_of(array: Any) -> Any:

@@ -8,6 +8,7 @@ graph, and then everything that the step leaves behind (written tensors, gradien
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -36,21 +37,30 @@ class Replay:
     def __init__(self, recording: Recording, make: MakeProgram) -> None:
         self.recording = recording
         self.writes = recording.writes
-        wanted = [
-            *recording.results,
-            *[node for _, node in recording.grads if node is not None],
-        ]
-        self.nodes = reachable([*wanted, *[node for _, node in self.writes]])
-        self.program = make(self.nodes, wanted, self.writes)
-        self.inputs = [node for node in self.nodes if node.op == "input"]
+        self.make = make
+        self.lock = threading.Lock()  # one call at a time: the memory of the step is one
+        self.grads = [(leaf, node) for leaf, node in recording.grads if node is not None]
+        self.prepare([*recording.results, *[node for _, node in self.grads]])
         self.bounds = [b for b in recording.graph.bounds if origin(b[0]).op == "input"]
         self.with_grads = [n.payload.leaf for n in self.inputs if isinstance(n.payload, Gradient)]
         self.modules = [(m, m.training, members(m)) for m in recording.modules.values()]
         self.version = Structure.version  # of the modules, when they were last looked at
-        self.grads = [(leaf, node) for leaf, node in recording.grads if node is not None]
         self.left: dict[int, Tensor] = {}  # the gradients that the last call left
         self.signatures: dict[int, Any] = {}  # of optimizers whose settings are known
-        self.readers = [self.reader(node) for node in self.inputs]
+
+    def prepare(self, wanted: list[Node]) -> None:
+        """Make the program that computes `wanted`, and sort its inputs by where they come from."""
+        self.nodes = reachable([*wanted, *[node for _, node in self.writes]])
+        self.program = self.make(self.nodes, wanted, self.writes)
+        self.inputs = [node for node in self.nodes if node.op == "input"]
+        self.given: list[Any] = [None] * len(self.inputs)  # their values at the last call
+        self.new_settings = True  # since they were last read
+        payloads = [node.payload for node in self.inputs]
+        self.arguments = [(i, x.place) for i, x in enumerate(payloads) if isinstance(x, Argument)]
+        self.boxes = [(i, x.tensor) for i, x in enumerate(payloads) if isinstance(x, Box)]
+        self.drawn = [(i, id(x)) for i, x in enumerate(payloads) if isinstance(x, Drawn)]
+        self.settings = [(i, x) for i, x in enumerate(payloads) if isinstance(x, Setting)]
+        self.old_grads = [(i, x.leaf) for i, x in enumerate(payloads) if isinstance(x, Gradient)]
 
     # -- is it still the same program? ---------------------------------------------------------
 
@@ -102,16 +112,18 @@ class Replay:
     # -- one call ------------------------------------------------------------------------------
 
     def __call__(self, arguments: list[Tensor]) -> list[Tensor]:
-        self.check_bounds(arguments)
-        drawn: dict[int, Any] = {}
-        try:
-            self.act(drawn)
-        except Changed as change:
-            return self.run_updates_eagerly(arguments, drawn, change.args[0])
-        self.find_spare()
-        given = [read(arguments, drawn) for read in self.readers]
-        values = self.program.execute(given)
-        return self.leave_behind(values, arguments, self.writes)
+        with self.lock:
+            if self.bounds:
+                self.check_bounds(arguments)
+            drawn: dict[int, Any] = {}
+            try:
+                self.act(drawn)
+            except Changed as change:
+                return self.run_updates_eagerly(arguments, drawn, change.args[0])
+            if self.grads:
+                self.find_spare()
+            values = self.program.execute(self.read(arguments, drawn))
+            return self.leave_behind(values, arguments, self.writes)
 
     def find_spare(self) -> None:
         """Gradients of the last call that only their leaf holds: their memory is used again."""
@@ -119,12 +131,12 @@ class Replay:
         spare.clear()
         for leaf, node in self.grads:
             grad = leaf._grad
-            # Counted: the leaf and this name; the tensor and the program, and what counts them.
+            # Counted: the leaf, `left`, this name; the tensor, the program twice; what counts.
             if (
                 grad is not None
                 and grad is self.left.get(node.number)
                 and sys.getrefcount(grad) <= 4
-                and sys.getrefcount(grad.array) <= 3
+                and sys.getrefcount(grad.array) <= 4
             ):
                 spare.add(node.number)
 
@@ -142,6 +154,7 @@ class Replay:
                 if signature is not None and signature == self.signatures.get(id(optimizer)):
                     continue
                 self.signatures[id(optimizer)] = signature
+                self.new_settings = True
                 found = self.collect(optimizer)
                 if changed is not None or not take_settings(updates, found):
                     changed = [*(changed or []), (updates, found)]
@@ -162,23 +175,35 @@ class Replay:
             optimizer.step()
         return found
 
-    def reader(self, node: Node) -> Callable[[list[Tensor], dict[int, Any]], Any]:
-        """How the value of an input is found at each call."""
-        source = node.payload
-        if isinstance(source, Argument):
-            return lambda arguments, drawn: arguments[source.place].array
-        if isinstance(source, Box):
-            tensor = source.tensor
-            return lambda arguments, drawn: tensor.array
-        if isinstance(source, Setting):
-            return lambda arguments, drawn: source.again()
-        if isinstance(source, Drawn):
-            return lambda arguments, drawn: drawn[id(source)]
-        return lambda arguments, drawn: source.leaf._grad.array
+    def read(self, arguments: list[Tensor], drawn: dict[int, Any]) -> list[Any]:
+        """The values of all inputs now."""
+        given = self.given
+        for i, place in self.arguments:
+            given[i] = arguments[place].array
+        for i, tensor in self.boxes:
+            given[i] = tensor.array
+        for i, key in self.drawn:
+            given[i] = drawn[key]
+        for i, leaf in self.old_grads:
+            given[i] = leaf._grad.array  # type: ignore[union-attr]  # there, as `fits` saw
+        if self.new_settings:
+            self.new_settings = False
+            for i, setting in self.settings:
+                given[i] = setting.again()
+        return given
 
     def fetch(self, node: Node, arguments: list[Tensor], drawn: Any = None) -> Any:
         """The value of an input now."""
-        return self.reader(node)(arguments, drawn or {})
+        source = node.payload
+        if isinstance(source, Argument):
+            return arguments[source.place].array
+        if isinstance(source, Box):
+            return source.tensor.array
+        if isinstance(source, Setting):
+            return source.again()
+        if isinstance(source, Drawn):
+            return drawn[id(source)]
+        return source.leaf._grad.array
 
     def leave_behind(
         self, values: Values, arguments: list[Tensor], writes: list[tuple[Any, Node]]

@@ -45,6 +45,7 @@ class Scheduler:
         self.users = users_of(nodes)
         self.wanted = {n.number for n in wanted}
         self.tasks: list[Task] = []
+        self.followed = 0  # the bits of tasks that others wait for
         self.owner: dict[int, Group] = {}
         self.places: dict[int, Place] = {}
         self.copies: dict[Any, Place] = {}
@@ -60,16 +61,20 @@ class Scheduler:
         new = others & ~task.ancestors & ~task.bit
         if not new:
             return
-        more = new
-        for other in self.tasks:
-            if new & other.bit:
-                more |= other.ancestors
+        more = left = new
+        while left:
+            lowest = left & -left
+            more |= self.tasks[lowest.bit_length() - 1].ancestors
+            left ^= lowest
         task.ancestors |= more
-        for other in self.tasks:
-            if other.ancestors & task.bit:
-                other.ancestors |= more
+        self.followed |= more
+        if self.followed & task.bit:
+            for other in self.tasks:
+                if other.ancestors & task.bit:
+                    other.ancestors |= more
 
     def add(self, task: Task) -> Any:
+        assert task.number == len(self.tasks)
         self.tasks.append(task)
         return task
 

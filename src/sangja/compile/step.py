@@ -68,7 +68,9 @@ class CompiledStep:
         if mode.watch is not None:  # inside of another compiled step, or of a detector
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
-        key = (describe((args, kwargs), tensors), mode.grad)
+        key = (mode.grad, *[describe(x, tensors) for x in args])
+        if kwargs:
+            key = (key, describe(kwargs, tensors))
         variant = self.variants.get(key)
         if variant is None:
             variant = self.variants[key] = Variant()
@@ -218,8 +220,10 @@ def reconcile(first: Recording, second: Recording) -> str:
     fresh = {id(n.payload) for n in b if n.op == "constant"}
     second.writes = [w for w in second.writes if id(w[0]) not in fresh]
     for node in b:
-        if node.op == "constant" and isinstance(node.payload, Box):
-            node.payload = node.payload.before
+        if isinstance(node.payload, Box):
+            before, node.payload.before = node.payload.before, None
+            if node.op == "constant":
+                node.payload = before
     return ""
 
 

@@ -11,6 +11,7 @@ the cell a new value, which every other look into it sees, as NumPy's views do.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -53,7 +54,8 @@ class Symbol:
     @property
     def node(self) -> Node:
         """Its value now."""
-        return self.cell.graph.view(self.cell.value, self.path)
+        value = self.cell.value
+        return self.cell.graph.view(value, self.path) if self.path else value
 
     @property
     def graph(self) -> Graph:
@@ -336,10 +338,7 @@ def call_ufunc(
     types = (*map(type_of, args), None if out is None else type_of(out[0]))
     if dtype is not None:
         types = (*[np.dtype(dtype)] * len(args), np.dtype(dtype))
-    try:
-        *loops, result = function.resolve_dtypes(types, casting=rest.get("casting", "same_kind"))
-    except TypeError as error:
-        raise Untraceable(str(error)) from None
+    *loops, result = loop_of(function, types, rest.get("casting", "same_kind"))
     inputs = tuple(
         graph.cast(as_node(graph, a, loop), loop) for a, loop in zip(args, loops, strict=True)
     )
@@ -353,6 +352,15 @@ def call_ufunc(
             "where", (as_node(graph, where), graph.cast(node, kept.dtype), kept), kept.dtype
         )
     return into(out, Symbol(Cell(graph, node)))
+
+
+@functools.lru_cache(maxsize=1024)
+def loop_of(function: Any, types: tuple[Any, ...], casting: str) -> tuple[Any, ...]:
+    """The dtypes in which a ufunc takes inputs of these types, and that of its result."""
+    try:
+        return tuple(function.resolve_dtypes(types, casting=casting))
+    except TypeError as error:
+        raise Untraceable(str(error)) from None
 
 
 def into(out: Any, found: Symbol) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ import numpy as np
 from sangja.compile.graph import Node
 from sangja.compile.views import Path, Strided, contiguous
 
+CACHED = 4096  # answers that are kept of what is asked again and again
 
+
+@functools.lru_cache(maxsize=CACHED)
 def short(dtype: Any) -> str:
     """A dtype as kernels name it: f4, i8, b1."""
     return str(np.dtype(dtype).str[1:])
@@ -109,6 +113,7 @@ def at_domain(
     return None if shown is None else lift(shown, shape, where, domain)
 
 
+@functools.lru_cache(maxsize=CACHED)
 def lift(
     strided: Strided, shape: tuple[int, ...], where: tuple[int, ...], domain: tuple[int, ...]
 ) -> tuple[int, ...] | None:
@@ -130,10 +135,12 @@ def lift(
     return tuple(result)
 
 
-def natural(node: Node, at: tuple[int, ...], domain: tuple[int, ...]) -> tuple[int, ...]:
-    """What `at` is if a value is met in the order in which it is made, row by row."""
+@functools.lru_cache(maxsize=CACHED)
+def natural(size: int, at: tuple[int, ...], domain: tuple[int, ...]) -> tuple[int, ...]:
+    """What `at` is if a value of so many elements is met in the order in which it is made, row by
+    row."""
     kept = tuple(n if s else 1 for n, s in zip(domain, at, strict=True))
-    return mapping(kept, domain) if math.prod(kept) == node.size else ()
+    return mapping(kept, domain) if math.prod(kept) == size else ()
 
 
 def default_order(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -151,6 +158,7 @@ def order_of(strided: Strided) -> tuple[int, ...]:
     return tuple(sorted(range(size), key=lambda d: (-abs(strided.strides[d]), d)))
 
 
+@functools.lru_cache(maxsize=CACHED)
 def mapping(shape: tuple[int, ...], domain: tuple[int, ...]) -> tuple[int, ...]:
     """The strides over a domain of a value that is laid out row by row and broadcast to it."""
     found = over(Strided(0, shape, contiguous(shape)), domain)

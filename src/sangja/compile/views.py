@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -76,6 +77,7 @@ def as_slice(start: int, step: int, count: int) -> slice:
     return slice(start, stop if stop >= 0 else None, step)
 
 
+@functools.lru_cache(maxsize=4096)
 def contiguous(shape: Shape, order: tuple[int, ...] | None = None) -> tuple[int, ...]:
     """The strides of memory without gaps, the dimensions from slow to fast in `order`."""
     strides = [0] * len(shape)

@@ -79,10 +79,10 @@ def method(run: int) -> Method | None:
         return None
     api = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in USED]
     words = np.array([*api, id(None), run], np.uint64)
-    engine = compile_kernel("learn", TEXT).engine
+    code = compile_kernel("learn", TEXT).code
     learn = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-    learn(engine.get_function_address("learn"))(words.ctypes.data, 0, 1)
-    return Method(b"call", engine.get_function_address("call"), NO_ARGUMENTS, None)
+    learn(code.address("learn"))(words.ctypes.data, 0, 1)
+    return Method(b"call", code.address("call"), NO_ARGUMENTS, None)
 
 
 def bound(run: Any, words: np.ndarray[Any, Any]) -> Callable[[], object]:

@@ -12,11 +12,11 @@ import math
 from sangja.backend.native import epilogue, matmul
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.image import Builder, Conv, zero_run
-from sangja.backend.native.llvm import Kernel, compile_kernel
+from sangja.backend.native.llvm import compile_kernel
 from sangja.backend.native.matmul import Plan
 from sangja.backend.native.packing import decode, thread_share
 from sangja.backend.native.steps import Unsupported
-from sangja.backend.native.taps import Pair, Taps, Writer, pack_taps
+from sangja.backend.native.taps import Pair, Taps, pack_taps, taps_text
 from sangja.backend.native.tile import lanes_of
 from sangja.backend.native.weight import weight_gradient
 
@@ -96,9 +96,9 @@ def add_taps(
     """Two stages: the weight is packed, and the taps are summed up."""
     elements = taps.elements * taps.groups
     where = made.room(elements)
-    pack = compile_kernel("pack", pack_taps(taps, strides, order, group, where))
+    pack = compile_kernel("pack", pack_taps, taps, strides, order, group, where)
     made.stage(pack, "w", "work", serial=elements < 8192)
-    kernel = compile_kernel("taps", Writer(taps, where).text())
+    kernel = compile_kernel("taps", taps_text, taps, where)
     kernel.flops = 2 * math.prod(taps.shape) * taps.kernels * taps.groups * taps.depth
     others = [f"e{i}" for i in range(len(taps.operands))]
     made.stage(kernel, roles[0], "work", roles[1], *others, serial=kernel.flops < SERIAL)
@@ -125,7 +125,8 @@ def image_gradient(conv: Conv) -> Plan:
             shape = (batch, -(-(height - py) // conv.stride[0]), -(-(width - px) // conv.stride[1]))
             if not (ys and xs) and not conv.epilogue:
                 if not conv.accumulate:
-                    made.stage(clear(shape, strides, channels, conv.dtype, start), "dx")
+                    spot = (shape, strides, channels, conv.dtype, start)
+                    made.stage(compile_kernel("clear", clear_text, *spot), "dx")
                 continue
             taps = Taps(
                 shape,
@@ -169,10 +170,10 @@ def meeting(phase: int, stride: int, padding: int, dilation: int, taps: int) -> 
     return sorted(found, key=lambda pair: pair[1])
 
 
-def clear(
+def clear_text(
     shape: tuple[int, ...], out: tuple[int, ...], channels: int, dtype: str, start: int
-) -> Kernel:
-    """Zeros at those pixels where no tap leads."""
+) -> str:
+    """The kernel (out): zeros at those pixels where no tap leads."""
     b = Code()
     kind, lanes = TYPES[dtype], lanes_of(dtype)
     batch, rows, pixels = shape
@@ -184,4 +185,4 @@ def clear(
         with b.loop(constant(0, "i64"), constant(pixels, "i64")) as pixel:
             zero_run(b, b.element(place, kind, b.mul(pixel, out[2])), channels, kind, lanes)
     b.line("ret void")
-    return compile_kernel("clear", kernel_text("clear", 1, b))
+    return kernel_text("clear", 1, b)

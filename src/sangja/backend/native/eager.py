@@ -61,6 +61,11 @@ class Scratch:
         if self.buffer.nbytes > KEPT:
             self.buffer = np.empty(0, np.uint8)
 
+    def drop(self) -> None:
+        """Give all of it back."""
+        with self.lock:
+            self.buffer = np.empty(0, np.uint8)
+
 
 SCRATCH = Scratch()
 if hasattr(os, "register_at_fork"):  # another thread of the parent may have held the lock

@@ -64,7 +64,7 @@ def padded(
     tall, wide = height + top + bottom, width + left + right
     strides = (tall * wide * channels, wide * channels, channels)
     where = made.room(batch * strides[0])
-    kernel = compile_kernel("border", border_text(shape, padding, conv.dtype, where))
+    kernel = compile_kernel("border", border_text, shape, padding, conv.dtype, where)
     made.stage(kernel, role, "work")
     return where, strides, "work"
 

@@ -1,8 +1,9 @@
-"""From LLVM's text to a function in memory, and a cache of machine code on disk.
+"""From LLVM's text to a function in memory, with machine code kept on disk.
 
 A kernel is `void NAME(ptr args, i64 tid, i64 nthreads)`: `args` points to the addresses of its
-operands, and a call does the share of thread `tid`. What was compiled is kept by content: the
-same text for the same processor is compiled once on a machine, and loaded after that.
+operands, and a call does the share of thread `tid`. What was compiled is kept by content: the same
+description of a kernel, by the same version of what writes it down, for the same processor is
+compiled once on a machine and loaded after that; then neither is its text written nor LLVM loaded.
 """
 
 from __future__ import annotations
@@ -10,33 +11,30 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import struct
-import tempfile
 import time
-import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1  # of the cache and of what kernels may assume
-CACHE_BYTES = 256 << 20  # the oldest entries go when there is more
-MAGIC = b"SNGJ"
+from sangja.backend.native import cache, loader
+
+FORMAT = 2  # of the cache and of what kernels may assume
 KERNEL_TYPE = "void (ptr, i64, i64)"
 
 
 @dataclass(slots=True, eq=False)
 class Kernel:
-    """A compiled function: where it is, and from which text it was made (`ir`); `seconds` is what
-    its compilation took, 0 if it came from the cache. `flops` and `bytes` are what a call computes
-    and moves, where its maker knows."""
+    """A compiled function: where it is; `seconds` is what its compilation took, 0 if it came from
+    the cache; `code` holds its memory. `flops` and `bytes` are what a call computes and moves,
+    where its maker knows."""
 
     name: str
     address: int
-    ir: str
     seconds: float
-    engine: Any
+    code: Any
     flops: int = 0
     bytes: int = 0
 
@@ -47,7 +45,7 @@ def available() -> bool:
     if os.environ.get("SANGJA_NATIVE", "1") == "0" or find_spec("llvmlite") is None:
         return False
     try:
-        machine()
+        processor()
     except Exception:  # llvmlite raises plain RuntimeErrors and OSErrors of many kinds
         return False
     return True
@@ -68,19 +66,62 @@ def binding() -> Any:
 @functools.cache
 def machine() -> Any:
     """The target machine: this processor with all its features."""
-    llvm = binding()
-    target = llvm.Target.from_default_triple()
-    return target.create_target_machine(opt=3, cpu=cpu_name(), features=cpu_features())
+    return new_machine(cpu_name(), cpu_features())
+
+
+def new_machine(name: str, features: str) -> Any:
+    target = binding().Target.from_default_triple()
+    return target.create_target_machine(opt=3, cpu=name, features=features)
+
+
+# -- the processor --------------------------------------------------------------------------------
 
 
 @functools.cache
+def processor() -> tuple[str, str]:
+    """Name and features of this processor in LLVM's words. LLVM is asked once on a machine."""
+    key = digest_of(processor_key())
+    kept = cache.read(key, ".cpu")
+    if kept is not None:
+        name, features = kept.decode().split("\n")
+        return name, features
+    name = str(binding().get_host_cpu_name())
+    features = str(binding().get_host_cpu_features().flatten())
+    new_machine(name, features)  # raises where LLVM cannot make code
+    if processor_key():
+        cache.write(key, f"{name}\n{features}".encode(), ".cpu")
+    return name, features
+
+
+@functools.cache
+def processor_key() -> str:
+    """What tells this processor and LLVM's version from others; '' where the system does not say,
+    or LLVM is needed anyway."""
+    if not loader.SUPPORTED:
+        return ""
+    try:
+        with open("/proc/cpuinfo") as file:
+            first = file.read(1 << 14).split("\n\n")[0]
+    except OSError:
+        return ""
+    named = ("vendor_id", "cpu family", "model", "stepping", "flags")
+    about = [line for line in first.splitlines() if line.startswith(named)]
+    return "\0".join([llvm_version(), *about])
+
+
+@functools.cache
+def llvm_version() -> str:
+    import llvmlite
+
+    return f"{llvmlite.__version__} {llvmlite.__file__}"
+
+
 def cpu_name() -> str:
-    return str(binding().get_host_cpu_name())
+    return processor()[0]
 
 
-@functools.cache
 def cpu_features() -> str:
-    return str(binding().get_host_cpu_features().flatten())
+    return processor()[1]
 
 
 @functools.cache
@@ -102,34 +143,76 @@ def vector_registers() -> int:
     return 32 if has_feature("avx512f") or has_feature("neon") else 16
 
 
+# -- what a kernel is known by --------------------------------------------------------------------
+
+
+def stamps() -> list[tuple[str, int, int]]:
+    """Name, size and time of change of the files that write kernels down."""
+    with suppress(OSError), os.scandir(os.path.dirname(__file__)) as entries:
+        found = [(e.name, e.stat()) for e in entries if e.name.endswith(".py")]
+        return sorted((name, s.st_size, s.st_mtime_ns) for name, s in found)
+    return []
+
+
+STAMPS = stamps()  # when they were imported
+
+
+@functools.cache
+def generator() -> str:
+    """What tells this version of the files that write kernels down from others; '' where that is
+    not known: they are not there, or were changed after they were imported."""
+    if not STAMPS:
+        return ""
+    try:
+        texts = [(Path(__file__).parent / name).read_bytes() for name, _, _ in STAMPS]
+    except OSError:
+        return ""
+    return hashlib.sha256(b"\0".join(texts)).hexdigest() if stamps() == STAMPS else ""
+
+
+def digest(name: str, content: str) -> str:
+    """What a kernel is known by: `content` is its text, or describes it."""
+    return digest_of(name, content, cpu_name(), cpu_features(), llvm_version(), str(FORMAT))
+
+
+def digest_of(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
 # -- compiling ------------------------------------------------------------------------------------
 
 _known: dict[str, Kernel] = {}
 
 
-def compile_kernel(name: str, text: str) -> Kernel:
-    """The kernel `name` of a module in LLVM's language, from memory, from disk, or compiled."""
-    key = digest(name, text)
+def compile_kernel(name: str, text: str | Callable[..., str], *described: Any) -> Kernel:
+    """The kernel `name` of a module in LLVM's language, from memory, from disk, or compiled.
+
+    `text` may be a function that writes it for what is `described`, values whose `repr` says all;
+    it is called only where the kernel is not known yet.
+    """
+    if not isinstance(text, str) and not generator():
+        text = text(*described)
+    if isinstance(text, str):
+        key = digest(name, text)
+    else:
+        key = digest(name, "\0".join([generator(), text.__name__, *map(repr, described)]))
     kernel = _known.get(key)
     if kernel is None:
-        begin = time.perf_counter()
-        code = read_cache(key)
-        fresh = code is None
-        if code is None:
-            code = machine_code(text)
-            write_cache(key, code)
-        engine, address = load(name, code)
-        seconds = time.perf_counter() - begin if fresh else 0.0
-        kernel = _known[key] = Kernel(name, address, text, seconds, engine)
+        kernel = _known[key] = made(name, key, text, described)
     return kernel
 
 
-def digest(name: str, text: str) -> str:
-    """What a kernel is known by."""
-    import llvmlite
-
-    parts = (name, text, cpu_name(), cpu_features(), llvmlite.__version__, str(FORMAT))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def made(name: str, key: str, text: str | Callable[..., str], described: Any) -> Kernel:
+    """The kernel from disk, or compiled and kept there."""
+    code = cache.read(key)
+    if code is not None:
+        loaded = load(code)
+        return Kernel(name, loaded.address(name), 0.0, loaded)
+    begin = time.perf_counter()
+    code = machine_code(text if isinstance(text, str) else text(*described))
+    loaded = load(code)
+    cache.write(key, code)
+    return Kernel(name, loaded.address(name), time.perf_counter() - begin, loaded)
 
 
 def machine_code(text: str) -> bytes:
@@ -146,73 +229,30 @@ def machine_code(text: str) -> bytes:
     return bytes(machine().emit_object(module))
 
 
-def load(name: str, code: bytes) -> tuple[Any, int]:
-    """An object file made part of this process."""
+@dataclass(slots=True, eq=False)
+class Engine:
+    """Code loaded by LLVM."""
+
+    engine: Any
+
+    def address(self, name: str) -> int:
+        return int(self.engine.get_function_address(name))
+
+
+def load(code: bytes) -> loader.Image | Engine:
+    """An object file made part of this process: without LLVM where that is possible."""
+    try:
+        return loader.load(code)
+    except (loader.UnknownFormatError, OSError):
+        return load_by_llvm(code)
+
+
+def load_by_llvm(code: bytes) -> Engine:
     llvm = binding()
     # Every engine owns its target machine, so each needs one of its own.
-    own = llvm.Target.from_default_triple().create_target_machine(
-        opt=3, cpu=cpu_name(), features=cpu_features()
+    engine = llvm.create_mcjit_compiler(
+        llvm.parse_assembly(""), new_machine(cpu_name(), cpu_features())
     )
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), own)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return engine, int(engine.get_function_address(name))
-
-
-# -- the cache on disk ----------------------------------------------------------------------------
-
-
-def cache_folder() -> Path:
-    """Where machine code is kept: `SANGJA_CACHE_DIR`, or the user's cache folder."""
-    given = os.environ.get("SANGJA_CACHE_DIR")
-    if given:
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "sangja" / "kernels"
-
-
-def read_cache(key: str) -> bytes | None:
-    """The machine code kept under a key; None if there is none or its bytes are damaged."""
-    try:
-        data = (cache_folder() / f"{key}.o").read_bytes()
-    except (OSError, RuntimeError):
-        return None
-    if len(data) < 8 or data[:4] != MAGIC:
-        return None
-    (checksum,) = struct.unpack("<I", data[4:8])
-    code = data[8:]
-    return code if zlib.crc32(code) == checksum else None
-
-
-def write_cache(key: str, code: bytes) -> None:
-    """Keep machine code; where the folder cannot be written to, nothing is kept."""
-    with suppress(OSError, RuntimeError):
-        folder = cache_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(MAGIC + struct.pack("<I", zlib.crc32(code)) + code)
-            os.replace(name, folder / f"{key}.o")
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
-        if int(key[:2], 16) == 0:  # a look at the size now and then
-            shrink_cache(folder)
-
-
-def shrink_cache(folder: Path) -> None:
-    """Take the oldest entries away until the folder is within its bounds."""
-    entries = []
-    for path in folder.glob("*.o"):
-        with suppress(OSError):
-            status = path.stat()
-            entries.append((status.st_mtime, status.st_size, path))
-    total = sum(size for _, size, _ in entries)
-    for _, size, path in sorted(entries):
-        if total <= CACHE_BYTES:
-            break
-        with suppress(OSError):
-            path.unlink()
-            total -= size
+    return Engine(engine)

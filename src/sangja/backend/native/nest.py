@@ -34,13 +34,17 @@ def build(nest: Nest) -> Kernel:
     """The kernel of a nest. Raises `Unsupported` before any work for what kernels cannot do."""
     for step in nest.steps:
         check(nest, step)
-    # What is read and what is written may be one array: an update in place.
-    text = kernel_text("nest", len(nest.operands), Writer(nest).write(), apart=False)
-    kernel = compile_kernel("nest", text)
+    kernel = compile_kernel("nest", nest_text, nest)
     count = math.prod(nest.rows) * math.prod(nest.cols)
     arithmetic = sum(bool(s.args) and s.op not in ("store", "cast") for s in nest.steps)
     kernel.flops = arithmetic * count
     return kernel
+
+
+def nest_text(nest: Nest) -> str:
+    """The kernel (operands…). What is read and what is written may be one array: an update in
+    place."""
+    return kernel_text("nest", len(nest.operands), Writer(nest).write(), apart=False)
 
 
 def check(nest: Nest, step: Step) -> None:

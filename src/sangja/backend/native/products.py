@@ -120,7 +120,7 @@ def routine(
 def kernel(kind: str, wide: bool) -> Kernel:
     """The kernel (x, y, z, numbers): each thread's share of the batch, or of the strips of a single
     product. `wide`: whether OpenBLAS counts in 64 bits."""
-    return compile_kernel("product", text(kind, wide))
+    return compile_kernel("product", text, kind, wide)
 
 
 def text(kind: str, wide: bool) -> str:

@@ -30,7 +30,7 @@ def plan(spec: ScatterAdd) -> Plan:
     """One kernel, in parallel over the features: every sum is made by one thread, in order."""
     if spec.dtype not in ("f4", "f8") or len(spec.shape) != 2 or spec.strides[1] != 1:
         raise Unsupported("scatter_add", spec.dtype)
-    kernel = compile_kernel("scatter", text(spec))
+    kernel = compile_kernel("scatter", text, spec)
     return Plan([(kernel, ("values", "at", "out"), False)])
 
 

@@ -53,7 +53,18 @@ class Stages:
             return 0
         while lanes > 2 and lanes // 2 >= n:
             lanes //= 2
-        return lanes
+        return lanes * self.side_by_side(n // lanes if n % lanes == 0 else 1)
+
+    def side_by_side(self, vectors: int) -> int:
+        """How many vectors are computed at once. Where one long function waits for another, the
+        processor would wait for each of them alone."""
+        depth: list[int] = []
+        for s in self.steps:
+            if s.op == "gather" or (self.is_sink(s) and s.op != "store"):
+                return 1
+            depth.append(max((depth[a] for a in s.args), default=0) + (s.op in COSTLY))
+        deep = max(depth, default=0) >= 2
+        return next((k for k in (4, 2) if deep and vectors % k == 0), 1)
 
     def walks(self, operand: int) -> bool:
         """Whether an operand differs along the columns."""

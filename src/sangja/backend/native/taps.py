@@ -166,6 +166,11 @@ def runs(reach: Reach) -> Iterator[tuple[int, int, Pair]]:
         s = end
 
 
+def taps_text(taps: Taps, where: int) -> str:
+    """The kernel (x, w, out, operands…); the packed weight lies at `where` in the workspace."""
+    return Writer(taps, where).text()
+
+
 class Writer:
     """The kernel (x, w, out, operands…): `where` is the packed weight's place in the workspace."""
 

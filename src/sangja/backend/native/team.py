@@ -64,11 +64,11 @@ def driver() -> Driver:
     run = ctypes.CFUNCTYPE(None, pointer, pointer, word, word, word)
     lead = ctypes.CFUNCTYPE(None, pointer, pointer, word, word)
     serve = ctypes.CFUNCTYPE(word, pointer, word, word)
-    engine = compile_kernel("run", TEXT).engine  # which has the others too
+    code = compile_kernel("run", TEXT).code  # which has the others too
     return Driver(
-        run(engine.get_function_address("run")),
-        lead(engine.get_function_address("lead")),
-        serve(engine.get_function_address("serve")),
+        run(code.address("run")),
+        lead(code.address("lead")),
+        serve(code.address("serve")),
     )
 
 

@@ -19,7 +19,7 @@ from sangja.backend.native.tile import lanes_of
 def turn(dtype: str) -> Kernel:
     """The kernel (source, target, sizes): `sizes` is (batch, rows, columns) in int64, and each of
     the batch of matrices rows × columns becomes columns × rows."""
-    return compile_kernel("turn", text(dtype))
+    return compile_kernel("turn", text, dtype)
 
 
 def text(dtype: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.image import Builder, Conv, padded
-from sangja.backend.native.llvm import Kernel, compile_kernel
+from sangja.backend.native.llvm import compile_kernel
 from sangja.backend.native.matmul import Plan
 from sangja.backend.native.packing import decode, thread_share
 from sangja.backend.native.tile import (
@@ -66,12 +66,18 @@ def weight_gradient(conv: Conv) -> Plan:
         walk = Walk(strides, (height, width), (-top, -left), False)
     writer = Writer(conv, walk)
     partial = made.room(writer.splits * writer.size)
-    kernel = compile_kernel("weight", writer.text(where, partial))
+    kernel = compile_kernel("weight", weight_text, conv, walk, where, partial)
     kernel.flops = 2 * math.prod(conv.result) * math.prod(conv.weight[1:])
     made.stage(kernel, source, "g", "work", serial=kernel.flops < 200_000)
     serial = writer.splits * writer.size < 16384
-    made.stage(sum_up(conv, writer, partial), "work", "dw", serial=serial)
+    kernel = compile_kernel("gather", sum_text, conv, walk, partial)
+    made.stage(kernel, "work", "dw", serial=serial)
     return made.plan
+
+
+def weight_text(conv: Conv, walk: Walk, where: int, partial: int) -> str:
+    """The kernel (x, g, work); the image lies at `where`, the sums at `partial`."""
+    return Writer(conv, walk).text(where, partial)
 
 
 class Writer:
@@ -247,9 +253,9 @@ class Writer:
         sums.write(out, targets, masks)
 
 
-def sum_up(conv: Conv, writer: Writer, partial: int) -> Kernel:
-    """The sum of the parts, from (group, (r, s, c), k) to (k, c, r, s)."""
-    b = Code()
+def sum_text(conv: Conv, walk: Walk, partial: int) -> str:
+    """The kernel (work, dw): the sum of the parts, from (group, (r, s, c), k) to (k, c, r, s)."""
+    b, writer = Code(), Writer(conv, walk)
     kind, lanes, kernels, few = writer.kind, writer.lanes, writer.kernels, writer.few
     taps = writer.r * writer.s
     far = few * taps  # from kernel to kernel
@@ -277,4 +283,4 @@ def sum_up(conv: Conv, writer: Writer, partial: int) -> Kernel:
             (mask,) = masks_for(kernels - whole, 1, lanes)
             part(constant(whole, "i64"), mask)
     b.line("ret void")
-    return compile_kernel("gather", kernel_text("gather", 2, b))
+    return kernel_text("gather", 2, b)
