@@ -18,6 +18,7 @@ import numpy as np
 
 from sangja.backend.native.steps import supported
 from sangja.compile.closure import MOST_STEPS, Closure
+from sangja.compile.forward import bring_forward
 from sangja.compile.graph import Node, apart, users_of
 from sangja.compile.tasks import (
     Buffer,
@@ -350,21 +351,27 @@ class Scheduler:
             if self.may_join(group, closure, domain, dims):
                 chosen = closure
                 break
+            if closure.possible and group.domain == domain:
+                bring_forward(self, root, group, closure)
         if chosen is None:
             group = self.add(Group(len(self.tasks), domain=domain, order=default_order(domain)))
             chosen = Closure(self, root, domain, group)
             group.order = chosen.order()
         group = chosen.group
-        for number, (node, where) in chosen.members.items():
+        self.join(group, chosen)
+        if dims is not None:
+            self.set_reduction(group, root, dims)
+        return group
+
+    def join(self, group: Group, closure: Closure) -> None:
+        """Let a group compute the members of a closure."""
+        for number, (node, where) in closure.members.items():
             group.maps[number] = where
             self.owner.setdefault(number, group)
             group.nodes.append(node)
         group.nodes.sort(key=lambda n: n.number)
-        for place in chosen.loads:
+        for place in closure.loads:
             self.read(group, place)
-        if dims is not None:
-            self.set_reduction(group, root, dims)
-        return group
 
     def candidates(self, root: Node, domain: tuple[int, ...]) -> list[Group]:
         """Groups that compute inputs of the root or of the virtual nodes below it, the latest
