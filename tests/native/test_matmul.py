@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sangja.backend.native import llvm
+from sangja.backend.native import llvm, matmul
 from sangja.backend.native.matmul import Gemm, layout, merged, plan
 from sangja.backend.native.spec import Step
 from sangja.backend.native.steps import Unsupported
@@ -66,7 +66,7 @@ def test_sizes_around_the_tile(m, n):
     check(a, b, np.full((m, n), np.nan, "f4"))
 
 
-@pytest.mark.parametrize("k", [1, 2, 3, 15, 16, 17, 33, 511, 512, 513, 768, 769, 1025])
+@pytest.mark.parametrize("k", [1, 2, 3, 15, 16, 17, 33, 255, 256, 2049, 3072, 3073, 4097])
 @pytest.mark.parametrize("how", ["rows", "columns"])
 def test_depths_around_the_blocks(k, how):
     random = np.random.default_rng(k)
@@ -129,6 +129,35 @@ def test_batches(batch_a, batch_b, how, dtype):
         check(a, b, c, threads=2, accumulate=accumulate)
 
 
+@pytest.fixture
+def small_caches(monkeypatch):
+    """Small products are cut as large ones are."""
+    plan.cache_clear()
+    for name in ("SPREAD", "NEAR", "PANEL"):
+        monkeypatch.setattr(matmul, name, 0)
+    for name, value in (("DEEP", 32), ("COLUMNS", 8192), ("BLOCK", 40)):
+        monkeypatch.setattr(matmul, name, value)
+    yield
+    plan.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("batch_b", [(), (2,)])
+@pytest.mark.parametrize("how_b", ["rows", "columns", "spread"])
+@pytest.mark.parametrize("how_a", ["rows", "columns", "spread"])
+@pytest.mark.parametrize(("m", "n", "k"), [(43, 300, 48), (64, 260, 70), (29, 531, 300)])
+def test_blocks_of_every_kind(small_caches, m, n, k, how_a, how_b, batch_b, dtype):
+    random = np.random.default_rng(7)
+    a, b = matrix(random, dtype, (2,), m, k, how_a), matrix(random, dtype, batch_b, k, n, how_b)
+    c = random.standard_normal((2, m, n)).astype(dtype)
+    how = layout(merged(gemm(a, b, c)))
+    assert (how.copy_a, how.parts > 1) == (how_a == "columns", k > 48)
+    check(a, b, c, threads=3, accumulate=True)
+    steps = (Step("acc", (), dtype), Step("const", (), dtype, -1, 3.0), Step("add", (0, 1), dtype))
+    run(plan(gemm(a, b, c, epilogue=steps)), {"a": a, "b": b, "c": c}, threads=2)
+    close(c, exact(a, b) + 3, k)
+
+
 @pytest.mark.parametrize(("m", "n"), [(0, 5), (5, 0), (0, 0)])
 def test_empty_products(m, n):
     check(np.ones((m, 3), "f4"), np.ones((3, n), "f4"), np.ones((m, n), "f4"))
@@ -152,7 +181,7 @@ def test_any_number_of_threads_gives_the_same_bits(sizes):
         np.testing.assert_array_equal(results[0], other)
 
 
-@pytest.mark.parametrize("k", [40, 900])
+@pytest.mark.parametrize("k", [40, 3100])
 @pytest.mark.parametrize("how", ["rows", "columns", "spread"])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_epilogue_of_bias_and_relu_with_a_second_result(dtype, how, k):

@@ -187,6 +187,12 @@ class Code:
         align = align or SIZES.get(x.kind, 8)
         self.line(f"store {x.type} {x.text}, ptr {place.text}, align {align}")
 
+    def prefetch(self, place: Value, write: bool = False) -> None:
+        """Call a line of memory into the first cache; the place may lie outside of all memory."""
+        self.declare("llvm.prefetch.p0", "void", "ptr", "i32", "i32", "i32")
+        how = f"i32 {int(write)}, i32 3, i32 1"
+        self.line(f"call void @llvm.prefetch.p0(ptr {place.text}, {how})")
+
     def from_memory(self, x: Value, kind: str) -> Value:
         """Bools are bytes in memory."""
         return self.compare("ne", x, constant(0, "i8", x.lanes)) if kind == "i1" else x

@@ -2,7 +2,7 @@
 
 C[m, n] = Σ A[m, k] · B[k, n]. The vectors run along n. Where B does not lie in memory as they need
 it, a first kernel packs it into panels, or each thread does it on its own stack if B is small; A is
-read where it is, unless its rows meet in the cache.
+read where it is, unless what a tile reads of it meets in the cache.
 """
 
 from __future__ import annotations
@@ -14,17 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from sangja.backend.native import epilogue
-from sangja.backend.native.dots import Dots
+from sangja.backend.native.dots import DEEPEST, Dots
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import Kernel, compile_kernel
 from sangja.backend.native.packing import (
     Panels,
-    Rows,
     decode,
     offset_of,
-    pack_panel,
+    pack_panels,
     pack_text,
-    rows_text,
     thread_share,
 )
 from sangja.backend.native.spec import Step
@@ -44,9 +42,13 @@ from sangja.backend.native.tile import (
 L1 = 32 << 10  # bytes that surely fit into the first cache
 NEAR = 640 << 10  # bytes over which B may be spread to be read where it lies
 PANEL = 40 << 10  # a panel's bytes that still leave it room
-BLOCK = 256 << 10  # bytes of A that stay in the second cache
-DEEP = 512  # steps of the reduction between which the sums stay in registers
+BLOCK = 8 << 10  # vectors of A that stay in the second cache
+COLUMNS = 4 << 20  # bytes of B that stay in the third
+SPREAD = 4 << 20  # bytes over which columns may be spread to be read where they lie
+DEEP = 2048  # steps of the reduction between which the sums stay in registers
+AHEAD = 64  # steps of the reduction before which packed numbers are called into the first cache
 FLAT = 4  # rows of C up to which no number of B is used again
+LONG = 6  # a reduction of so many times the rows of C is worth no panels
 FETCH = 256  # steps of the reduction within which memory answers
 SMALL = 200_000  # operations below which other threads are not worth their call
 UNITS = 8  # pieces of work a larger product is cut into at least
@@ -58,7 +60,8 @@ class Gemm:
     0 in the batch repeats a matrix.
 
     The epilogue's step 0 is "acc", the finished sums; its loads and stores go to `operands`, each
-    (dtype, strides along batch, m, n). C gets the value of its last step that is not a store.
+    (dtype, strides along batch, m, n). C gets the value of its last step that is not a store; a
+    step "result" has the value of another.
     """
 
     batch: tuple[int, ...]
@@ -147,13 +150,13 @@ def layout(g: Gemm) -> Layout:
     pack_b = g.b[-1] != 1 or not (near or tiles <= 2)
     fits = -(-g.n // lanes) * lanes * g.k * size <= 2 * L1
     local = pack_b and fits and (batch >= 4 or work < 2 * SMALL)
-    row_blocks = -(-tiles // max(1, BLOCK // (rows * max(1, depth) * size)))
-    panel_blocks = 1
+    row_blocks = -(-tiles // max(1, BLOCK * lanes // (rows * max(1, depth))))
+    panel_blocks = max(1, min(panels, -(-g.n * g.k * size // COLUMNS)))
     if work * batch >= 10 * SMALL and not local:
         row_blocks = min(tiles, max(row_blocks, -(-UNITS // (2 * batch))))
-        panel_blocks = min(panels, max(1, -(-UNITS // (row_blocks * batch))))
+        panel_blocks = min(panels, max(panel_blocks, -(-UNITS // (row_blocks * batch))))
         row_blocks = min(tiles, max(row_blocks, -(-UNITS // (panel_blocks * batch))))
-    copy_a = lies_badly(g) and panels >= 8 and rows > 8 and g.k >= 32
+    copy_a = panels >= 8 and g.k >= 32 and ((lies_badly(g) and rows > 8) or columns_meet(g))
     return Layout(rows, vectors, depth, parts, copy_a, pack_b, local, row_blocks, panel_blocks)
 
 
@@ -161,6 +164,12 @@ def lies_badly(g: Gemm) -> bool:
     """Whether all rows of A's tile meet in one set of the cache."""
     far = g.a[-2] * size_of(g.dtype)
     return far != 0 and far % 4096 == 0 and g.k * abs(g.a[-1]) * size_of(g.dtype) >= 64
+
+
+def columns_meet(g: Gemm) -> bool:
+    """Whether A's columns, which lie along memory, meet in one set or are spread over much."""
+    far = abs(g.a[-1]) * size_of(g.dtype)
+    return g.a[-2] == 1 and far != 0 and (far % 4096 == 0 or far * g.k > SPREAD)
 
 
 @functools.cache
@@ -174,52 +183,67 @@ def plan(gemm: Gemm) -> Plan:
     if not (math.prod(g.batch) and g.m and g.n):
         return made
     if g.n == 1 and g.a[-1] == 1 and g.k >= lanes_of(g.dtype):
-        return matrix_vector(g, a, b)
+        return dots(transposed(g), b, a)
+    if wants_dots(g):
+        return dots(g, a, b)
     how, size = layout(g), size_of(g.dtype)
     flops = 2 * math.prod(g.batch) * g.m * g.n * g.k
     serial = flops < SMALL
     a_at = b_at = 0
-    panels = None
+    panels = strips = None
     if how.pack_b:
-        panels = Panels(g.dtype, g.batch, g.k, g.n, g.b, how.vectors)
-        if not any(g.b[:-2]):
-            panels = replace(panels, batch=(), strides=g.b[-2:])
+        width = how.vectors * lanes_of(g.dtype)
+        panels = shared(Panels(g.dtype, g.batch, g.k, g.n, g.b, width))
         if not how.local:
             made.stages.append((compile_kernel("pack", pack_text, panels, 0), (b, "work"), serial))
             made.workspace = room(panels.elements * math.prod(panels.batch) * size)
             made.packs, b = not how.copy_a, "work"
             g = replace(g, b=(*dense(g.batch, panels.batch, panels.elements), 0, 0))
     if how.copy_a:
-        rows = Rows(g.dtype, g.batch, g.m, g.k, g.a)
-        if not any(g.a[:-2]):
-            rows = replace(rows, batch=(), strides=g.a[-2:])
+        across = (*g.a[:-2], g.a[-1], g.a[-2])
+        strips = shared(Panels(g.dtype, g.batch, g.k, g.m, across, how.rows, True))
         a_at = made.workspace // size
-        made.stages.append((compile_kernel("rows", rows_text, rows, a_at), (a, "work"), serial))
-        made.workspace += room(rows.elements * math.prod(rows.batch) * size)
+        made.stages.append((compile_kernel("pack", pack_text, strips, a_at), (a, "work"), serial))
+        made.workspace += room(strips.elements * math.prod(strips.batch) * size)
         a = "work"
-        ends = (1, rows.distance) if rows.by_columns else (rows.distance, 1)
-        g = replace(g, a=(*dense(g.batch, rows.batch, rows.elements), *ends))
-    kernel = compile_kernel("gemm", product_text, g, how, panels, a_at, b_at)
+        ends = (1, strips.line(how.rows))
+        g = replace(g, a=(*dense(g.batch, strips.batch, strips.elements), *ends))
+    kernel = compile_kernel("gemm", product_text, g, how, panels, strips, a_at, b_at)
     kernel.flops = flops
     extra = tuple(f"e{i}" for i in range(len(g.operands)))
     made.stages.append((kernel, (a, b, "c", *extra), serial))
     return made
 
 
-def matrix_vector(g: Gemm, a: str, b: str) -> Plan:
-    """A product with one column."""
+def wants_dots(g: Gemm) -> bool:
+    """Whether vectors along the reduction are faster than panels: it is long, both operands lie
+    along it, and few rows would use what was packed."""
+    along = g.a[-1] == 1 and g.b[-2] == 1 and g.c[-1] == 1
+    near = g.k * size_of(g.dtype) <= DEEPEST or g.m <= 8
+    return along and near and g.n > 1 and g.k >= max(LONG * g.m, 2 * lanes_of(g.dtype))
+
+
+def dots(g: Gemm, a: str, b: str) -> Plan:
+    """A product of vectors along the reduction."""
     kernel = compile_kernel("dots", dots_text, g)
-    kernel.flops = 2 * math.prod(g.batch) * g.m * g.k
+    kernel.flops = 2 * math.prod(g.batch) * g.m * g.n * g.k
     extra = tuple(f"e{i}" for i in range(len(g.operands)))
     return Plan([(kernel, (a, b, "c", *extra), kernel.flops < SMALL)])
 
 
 def dots_text(g: Gemm) -> str:
-    """The kernel (A, B, C, operands…) of a product with one column."""
-    operands = [(dtype, s[:-1]) for dtype, s in g.operands]
+    """The kernel (A, B, C, operands…) of a product of vectors along the reduction."""
     return Dots(
-        g.batch, g.m, g.k, g.a, g.b[:-1], g.c[:-1], g.dtype, g.accumulate, g.epilogue, operands
-    ).text()
+        g.batch, (g.m, g.n, g.k), g.a, swapped(g.b), g.c, g.dtype, g.accumulate, g.epilogue,
+        g.operands,
+    ).text()  # fmt: skip
+
+
+def shared(panels: Panels) -> Panels:
+    """The panels of one matrix, where it serves the whole batch."""
+    if any(panels.strides[:-2]):
+        return panels
+    return replace(panels, batch=(), strides=panels.strides[-2:])
 
 
 def room(size: int) -> int:
@@ -245,18 +269,22 @@ def wants_turning(g: Gemm) -> bool:
     return g.c[-1] != 1 and g.c[-2] == 1
 
 
-def product_text(g: Gemm, how: Layout, panels: Panels | None, a_at: int, b_at: int) -> str:
+def product_text(
+    g: Gemm, how: Layout, panels: Panels | None, strips: Panels | None, a_at: int, b_at: int
+) -> str:
     """The kernel (A, B, C, operands…) of a product; A and B lie at `a_at` and `b_at`."""
-    return Multiply(g, how, panels, a_at, b_at).text()
+    return Multiply(g, how, panels, strips, a_at, b_at).text()
 
 
 class Multiply:
     """The kernel (A, B, C, operands…) of a product."""
 
     def __init__(
-        self, g: Gemm, how: Layout, panels: Panels | None, a_at: int = 0, b_at: int = 0
-    ) -> None:
-        self.g, self.how, self.panels, self.a_at, self.b_at = g, how, panels, a_at, b_at
+        self, g: Gemm, how: Layout, panels: Panels | None, strips: Panels | None,
+        a_at: int = 0, b_at: int = 0,
+    ) -> None:  # fmt: skip
+        self.g, self.how, self.panels, self.strips = g, how, panels, strips
+        self.a_at, self.b_at = a_at, b_at
         self.b, self.kind, self.lanes = Code(), TYPES[g.dtype], lanes_of(g.dtype)
         self.width = how.vectors * self.lanes
         self.sums = {
@@ -287,8 +315,8 @@ class Multiply:
             a, bb, *cs = places
             if own is not None:
                 assert self.panels is not None
-                with b.loop(constant(0, "i64"), constant(self.panels.count, "i64")) as number:
-                    pack_panel(b, self.panels, bb, own, number)
+                every = constant(0, "i64"), constant(self.panels.count, "i64")
+                pack_panels(b, self.panels, bb, own, *every)
                 bb = own
             self.block(a, bb, cs, block)
         b.line("ret void")
@@ -342,7 +370,10 @@ class Multiply:
                     low_tile = maximum(b, down[0], done)
                     with b.loop(low_tile, minimum(b, down[1], done + count)) as tile:
                         top = b.add(b.mul(tile, rows), done)
-                        a_tile = b.element(a, kind, b.mul(top, g.a[-2]))
+                        begin = b.mul(top, g.a[-2])
+                        if self.strips:
+                            begin = b.mul(tile, self.strips.distance)
+                        a_tile = b.element(a, kind, begin)
                         targets = [
                             b.element(p, k, b.mul(top, s[-2]))
                             for p, (k, s) in zip(places, outs, strict=True)
@@ -368,22 +399,28 @@ class Multiply:
         masks = masks_for(columns, -(-columns // self.lanes), self.lanes)
         sums = self.sums[rows, len(masks)]
         offsets = [i * g.c[-2] for i in range(rows)]
-        if part is None and g.accumulate:
-            sums.load(places[0], offsets, masks, g.c[-1])
-        else:
-            sums.clear()
+        sums.clear()
         if g.k >= FETCH and g.c[-1] == 1:
             sums.fetch(places[0], offsets, len(masks))
         count: int | Value = g.k
         if part is not None:
-            more = part if not g.accumulate else constant(1, "i64")
-            with b.when(b.compare("ne", more, constant(0, "i64"))):
-                sums.load(places[0], offsets, masks, g.c[-1])
             left = b.sub(constant(g.k, "i64"), b.mul(part, self.how.depth))
             count = minimum(b, left, self.how.depth)
         read = [None] * len(masks) if self.panels else masks
         loops = [Loop(count, g.a[-1], bb[1])]
-        sums.multiply(a, [i * g.a[-2] for i in range(rows)], bb[0], loops, read)
+        ahead = []
+        if self.panels and g.k >= FETCH:
+            ahead += [("b", bb[1] * AHEAD + j * self.lanes) for j in range(len(masks))]
+        if self.strips and g.k >= FETCH:
+            ahead += [("a", g.a[-1] * AHEAD)]
+        first = [i * g.a[-2] for i in range(rows)]
+        sums.multiply(a, first, bb[0], loops, read, ahead=ahead)
+        # What is in memory comes last: it has time to come into the cache.
+        if g.accumulate:
+            sums.add(places[0], offsets, masks, g.c[-1])
+        elif part is not None:
+            with b.when(b.compare("ne", part, constant(0, "i64"))):
+                sums.add(places[0], offsets, masks, g.c[-1])
         if part is None or not g.epilogue:
             epilogue.finish(b, sums, g.epilogue, places, self.outs(), g.operands, masks)
             return

@@ -1,8 +1,8 @@
 """Operands laid out as the register tile reads them.
 
 B becomes panels of whole vectors, `[panel][depth][columns of the panel]`, with anything after the
-last column. A, where its rows lie so far apart that they meet in one set of the cache, becomes rows
-at a better distance.
+last column. A large A becomes the same, a panel for the rows of each tile: what a tile reads is
+then one run of memory, called into the cache before it is needed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
-from sangja.backend.native.tile import lanes_of, masks_for, read, size_of, write
+from sangja.backend.native.tile import lanes_of, masks_for, maximum, minimum, read, size_of, split
 
 
 def decode(b: Code, number: Value, extents: tuple[int, ...]) -> list[Value]:
@@ -42,79 +42,127 @@ def thread_share(b: Code, pieces: int) -> tuple[Value, Value]:
 
 @dataclass(frozen=True, slots=True)
 class Panels:
-    """B of `batch` matrices, depth × columns, as panels of `vectors` vectors."""
+    """A batch of matrices, depth × columns, as panels of at most `width` columns:
+    `[panel][depth][columns of the panel, in whole vectors]`.
+
+    B's panels are whole, and the last has as few vectors as are left. A's, whose columns are the
+    rows of a tile, are `even`: nearly equal as tiles are, and all as far apart.
+    """
 
     dtype: str
     batch: tuple[int, ...]
     depth: int
     columns: int
     strides: tuple[int, ...]  # batch..., depth, columns
-    vectors: int
+    width: int
+    even: bool = False
 
     @property
-    def width(self) -> int:
-        """Columns of a whole panel."""
-        return self.vectors * lanes_of(self.dtype)
+    def sizes(self) -> list[tuple[int, int]]:
+        """(columns, how many) of the panels, in order."""
+        if self.even:
+            return split(self.columns, self.width)
+        whole, rest = divmod(self.columns, self.width)
+        return [(size, count) for size, count in ((self.width, whole), (rest, 1)) if size * count]
 
     @property
     def count(self) -> int:
-        return -(-self.columns // self.width)
+        return sum(count for _, count in self.sizes)
+
+    def line(self, columns: int) -> int:
+        """Numbers from one step of the depth to the next, in a panel of so many columns."""
+        lanes = lanes_of(self.dtype)
+        return -(-(self.sizes[0][0] if self.even else columns) // lanes) * lanes
+
+    @property
+    def distance(self) -> int:
+        """From panel to panel; where they are even a line of the cache more than they need, so
+        that not all begin in one set."""
+        apart = 64 // size_of(self.dtype) if self.even else 0
+        return self.line(self.width) * self.depth + apart
 
     @property
     def elements(self) -> int:
-        """Of one matrix; the last panel has as few vectors as its columns need."""
+        """Of one packed matrix."""
+        if self.even:
+            return self.count * self.distance
         lanes = lanes_of(self.dtype)
         return -(-self.columns // lanes) * lanes * self.depth
+
+    @property
+    def group(self) -> int:
+        """Panels that are packed together, so that whole lines of memory are read."""
+        return max(1, min(8, self.count // 8)) if self.strides[-1] == 1 else 1
 
 
 def pack_text(panels: Panels, where: int) -> str:
     """The kernel (B, work) that packs all panels of all matrices to `work[where:]`."""
     b = Code()
     kind = TYPES[panels.dtype]
-    first, last = thread_share(b, math.prod(panels.batch) * panels.count)
+    extents = (math.prod(panels.batch), -(-panels.count // panels.group))
+    first, last = thread_share(b, math.prod(extents))
     with b.loop(first, last) as piece:
-        matrix, number = decode(b, piece, (math.prod(panels.batch), panels.count))
+        matrix, number = decode(b, piece, extents)
         index = decode(b, matrix, panels.batch)
         source = b.element(Value("%p0", "ptr"), kind, offset_of(b, index, panels.strides[:-2]))
         at = b.add(b.mul(matrix, panels.elements), where)
-        pack_panel(b, panels, source, b.element(Value("%p1", "ptr"), kind, at), number)
+        low = b.mul(number, panels.group)
+        high = minimum(b, b.add(low, panels.group), panels.count)
+        pack_panels(b, panels, source, b.element(Value("%p1", "ptr"), kind, at), low, high)
     b.line("ret void")
     return kernel_text("pack", 2, b)
 
 
-def pack_panel(b: Code, panels: Panels, source: Value, target: Value, number: Value) -> None:
-    """Pack panel `number` of one matrix."""
+def pack_panels(
+    b: Code, panels: Panels, source: Value, target: Value, low: Value, high: Value
+) -> None:
+    """Pack some panels of one matrix: from, up to."""
     kind = TYPES[panels.dtype]
-    source = b.element(source, kind, b.mul(number, panels.width * panels.strides[-1]))
-    target = b.element(target, kind, b.mul(number, panels.width * panels.depth))
-    whole, rest = divmod(panels.columns, panels.width)
-    for columns, how in ((panels.width, "slt"), (rest, "eq")):
-        if columns and (columns == rest or whole):
-            with b.when(b.compare(how, number, constant(whole, "i64"))):
-                if panels.strides[-1] != 1 and panels.strides[-2] == 1:
-                    turn_panel(b, panels, source, target, columns)
-                else:
-                    copy_panel(b, panels, source, target, columns)
+    done = start = 0
+    for columns, count in panels.sizes:
+        # The panels before `done` have `start` columns.
+        first, last = maximum(b, low, done), minimum(b, high, done + count)
+        with b.when(b.compare("slt", first, last)):
+            at = b.add(b.mul(first, columns), start - done * columns)
+            here = b.element(source, kind, b.mul(at, panels.strides[-1]))
+            there = b.element(target, kind, b.mul(first, panels.distance))
+            if panels.strides[-1] == 1:
+                copy_panels(b, panels, here, there, columns, b.sub(last, first))
+            else:
+                with b.loop(constant(0, "i64"), b.sub(last, first)) as number:
+                    panel = b.element(here, kind, b.mul(number, columns * panels.strides[-1]))
+                    to = b.element(there, kind, b.mul(number, panels.distance))
+                    if panels.strides[-2] == 1:
+                        turn_panel(b, panels, panel, to, columns)
+                    else:
+                        copy_panels(b, panels, panel, to, columns, constant(1, "i64"))
+        done += count
+        start += count * columns
 
 
-def copy_panel(b: Code, panels: Panels, source: Value, target: Value, columns: int) -> None:
-    """A panel whose rows are read as vectors."""
+def copy_panels(
+    b: Code, panels: Panels, source: Value, target: Value, columns: int, count: Value
+) -> None:
+    """Neighbouring panels whose rows are read as vectors, row by row."""
     kind, lanes = TYPES[panels.dtype], lanes_of(panels.dtype)
     masks = masks_for(columns, -(-columns // lanes), lanes)
     step = panels.strides[-1]
     with b.loop(constant(0, "i64"), constant(panels.depth, "i64")) as k:
         line = b.element(source, kind, b.mul(k, panels.strides[-2]))
-        to = b.element(target, kind, b.mul(k, len(masks) * lanes))
-        for j, mask in enumerate(masks):
-            place = b.element(line, kind, constant(j * lanes * step, "i64"))
-            x = read(b, place, kind, lanes, step, mask)
-            b.store(x, b.element(to, kind, constant(j * lanes, "i64")))
+        to = b.element(target, kind, b.mul(k, panels.line(columns)))
+        with b.loop(constant(0, "i64"), count) as number:
+            here = b.element(line, kind, b.mul(number, columns * step))
+            there = b.element(to, kind, b.mul(number, panels.distance))
+            for j, mask in enumerate(masks):
+                place = b.element(here, kind, constant(j * lanes * step, "i64"))
+                x = read(b, place, kind, lanes, step, mask)
+                b.store(x, b.element(there, kind, constant(j * lanes, "i64")))
 
 
 def turn_panel(b: Code, panels: Panels, source: Value, target: Value, columns: int) -> None:
     """A panel whose columns lie along the depth: squares of it are transposed in registers."""
     kind, lanes = TYPES[panels.dtype], lanes_of(panels.dtype)
-    width = -(-columns // lanes) * lanes
+    width = panels.line(columns)
     parts = [(columns // lanes, lanes)] if columns >= lanes else []
     if columns % lanes:
         parts.append((1, columns % lanes))
@@ -178,65 +226,3 @@ def shuffle(b: Code, x: Value, y: Value, places: list[int]) -> Value:
         x.kind,
         len(places),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A of `batch` matrices, rows × depth, to be copied.
-
-    Where columns are contiguous, the copy has columns `distance` apart, else it has rows so.
-    """
-
-    dtype: str
-    batch: tuple[int, ...]
-    rows: int
-    depth: int
-    strides: tuple[int, ...]  # batch..., row, depth
-
-    @property
-    def by_columns(self) -> bool:
-        return self.strides[-2] == 1 and self.strides[-1] != 1
-
-    @property
-    def inner(self) -> tuple[int, int]:
-        """Extent and stride of the axis that is contiguous in the copy."""
-        return (self.rows, self.strides[-2]) if self.by_columns else (self.depth, self.strides[-1])
-
-    @property
-    def outer(self) -> tuple[int, int]:
-        return (self.depth, self.strides[-1]) if self.by_columns else (self.rows, self.strides[-2])
-
-    @property
-    def distance(self) -> int:
-        """An odd number of cache lines, so that the lines spread over all sets."""
-        line = 64 // size_of(self.dtype)
-        return (-(-self.inner[0] // line) | 1) * line
-
-    @property
-    def elements(self) -> int:
-        return self.distance * self.outer[0]
-
-
-def rows_text(rows: Rows, where: int) -> str:
-    """The kernel (A, work) that copies A to `work[where:]`."""
-    b = Code()
-    kind, lanes = TYPES[rows.dtype], lanes_of(rows.dtype)
-    (extent, step), (count, stride) = rows.inner, rows.outer
-    first, last = thread_share(b, math.prod(rows.batch) * count)
-    whole = extent // lanes * lanes
-    with b.loop(first, last) as piece:
-        *index, line = decode(b, piece, (*rows.batch, count))
-        offset = b.add(offset_of(b, index, rows.strides[:-2]), b.mul(line, stride))
-        source = b.element(Value("%p0", "ptr"), kind, offset)
-        at = b.add(b.mul(piece, rows.distance), where)
-        target = b.element(Value("%p1", "ptr"), kind, at)
-        with b.loop(constant(0, "i64"), constant(whole, "i64"), lanes) as i:
-            x = read(b, b.element(source, kind, b.mul(i, step)), kind, lanes, step)
-            b.store(x, b.element(target, kind, i))
-        if whole < extent:
-            (mask,) = masks_for(extent - whole, 1, lanes)
-            place = b.element(source, kind, constant(whole * step, "i64"))
-            x = read(b, place, kind, lanes, step, mask)
-            write(b, x, b.element(target, kind, constant(whole, "i64")), 1, mask)
-    b.line("ret void")
-    return kernel_text("rows", 2, b)

@@ -109,14 +109,19 @@ class Sums:
                 place = self.place(c, offset + j * self.lanes * step)
                 self.put(i, j, read(self.b, place, self.kind, self.lanes, step, mask))
 
+    def add(self, c: Value, offsets: Sequence[int], masks: Sequence[Mask], step: int = 1) -> None:
+        """Add what is in memory."""
+        for i, offset in enumerate(offsets):
+            for j, mask in enumerate(masks):
+                place = self.place(c, offset + j * self.lanes * step)
+                x = read(self.b, place, self.kind, self.lanes, step, mask)
+                self.put(i, j, self.b.add(x, self.get(i, j)))
+
     def fetch(self, c: Value, offsets: Sequence[int], vectors: int) -> None:
         """Call the places of the sums into the cache, long before they are needed."""
-        b = self.b
-        b.declare("llvm.prefetch.p0", "void", "ptr", "i32", "i32", "i32")
         for offset in offsets:
             for j in range(vectors):
-                place = self.place(c, offset + j * self.lanes)
-                b.line(f"call void @llvm.prefetch.p0(ptr {place.text}, i32 1, i32 3, i32 1)")
+                self.b.prefetch(self.place(c, offset + j * self.lanes), write=True)
 
     def place(self, base: Value, offset: int) -> Value:
         return self.b.element(base, self.kind, constant(offset, "i64"))
@@ -130,10 +135,11 @@ class Sums:
         masks: Sequence[Mask],
         diagonal: bool = False,
         first: int = 0,
+        ahead: Sequence[tuple[str, int]] = (),
     ) -> None:
         """sums[first + i, j] += A[offsets[i]] · B[j-th vector], over all loops. `masks`: for each
         vector of B which lanes may be read (None: all). `diagonal`: A has a vector where B has
-        one."""
+        one. `ahead`: what a step calls into the cache, at these distances in A ("a") or B ("b")."""
         b = self.b
         with ExitStack() as stack:
             for loop in loops:
@@ -144,6 +150,8 @@ class Sums:
                 i = stack.enter_context(b.loop(constant(0, "i64"), stop))
                 a = b.element(a, self.kind, b.mul(i, loop.a))
                 bb = b.element(bb, self.kind, b.mul(i, loop.b))
+            for which, offset in ahead:
+                b.prefetch(self.place(a if which == "a" else bb, offset))
             self.turn(a, offsets, bb, masks, diagonal, first)
 
     def turn(
