@@ -389,11 +389,42 @@ def test_a_gradient_must_fit_its_tensor():
         x.grad = 1.0
 
 
+def test_fast_paths_agree_with_apply_without_a_history():
+    """On integers, arrays and in `inference_mode`, and what several primitives are at once."""
+    from sangja.engine import apply, at_once, look, single
+    from sangja.ops.shape import Reshape
+    from sangja.ops.softmax import Softmax
+
+    whole, array = sangja.tensor([1, 2]), np.array([1.0, 2.0])
+    for x in (whole, array):
+        fast, general = single(Softmax, x, {"dim": 0}), apply(Softmax, x, dim=0)
+        assert fast.dtype == general.dtype and fast.tolist() == general.tolist()
+        fast = look(Reshape, x, {"shape": (2, 1)})
+        assert type(fast) is type(x) and fast.tolist() == [[1], [2]]
+    short = sangja.tensor([1.0, 2.0], dtype=sangja.bfloat16)
+    assert single(Softmax, short, {"dim": 0}).dtype == sangja.bfloat16
+    with sangja.inference_mode():
+        made = single(Softmax, whole, {"dim": 0})
+        seen = [look(Reshape, x, {"shape": (2,)}) for x in (whole, made)]
+        made = [made, at_once(Softmax.forward, made, dim=0), *seen]
+        # A view of what was made outside is none of `inference_mode`, as in PyTorch.
+        assert [z.is_inference() for z in made] == [True, True, False, True]
+    x = scalar([1.0, 2.0])
+    assert at_once(Softmax.forward, x, dim=0) is None  # its gradient may be wanted
+    assert at_once(Softmax.forward, short, dim=0) is None
+    assert at_once(Softmax.forward, whole * 1.0, dim=5) is None  # fails, as the primitive will say
+    with sangja.no_grad():
+        at = at_once(Softmax.forward, x, dim=0)
+        assert at.tolist() == apply(Softmax, x, dim=0).tolist() and not at.requires_grad
+
+
 def test_fast_paths_agree_with_apply():
-    """`unary` and `binary` are short cuts: same values, same nodes as `apply`."""
-    from sangja.engine import apply, binary, unary
+    """`unary`, `binary`, `single` and `look` are short cuts: same values, same nodes as `apply`."""
+    from sangja.engine import apply, binary, look, single, unary
     from sangja.ops.elementwise import Divide, Multiply
     from sangja.ops.exponential import Power
+    from sangja.ops.shape import Reshape
+    from sangja.ops.softmax import Softmax
     from sangja.ops.trigonometry import Tanh
 
     x, y = scalar([1.0, 2.0]), scalar([3.0, 4.0])
@@ -408,8 +439,13 @@ def test_fast_paths_agree_with_apply():
         (binary(Multiply, 0.5, x[:1]), apply(Multiply, 0.5, x[:1])),
         (binary(Divide, 2.0, x), apply(Divide, 2.0, x)),
         (binary(Power, 2, x), apply(Power, 2, x)),
+        (single(Softmax, x, {"dim": 0}), apply(Softmax, x, dim=0)),
+        (single(Softmax, x[:1], {"dim": 0}), apply(Softmax, x[:1], dim=0)),
+        (look(Reshape, x, {"shape": (1, 2)}), apply(Reshape, x, shape=(1, 2))),
+        (look(Reshape, x[1:], {"shape": (1, 1)}), apply(Reshape, x[1:], shape=(1, 1))),
     ]
     for fast, general in pairs:
+        assert (fast._base is None) == (general._base is None)
         assert fast.tolist() == general.tolist()
         assert fast.grad_fn.plan is general.grad_fn.plan
         mine = sangja.autograd.grad(fast.sum(), x, retain_graph=True)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sangja.backend.native import convolution, matmul, scatter
@@ -45,30 +45,24 @@ def made(plan: Any, roles: dict[str, Place]) -> Made:
 
 
 def product(call: Call) -> Made:
-    """A product of matrices, its batch made as short as memory allows."""
+    """A product of matrices, with its tail."""
     node = call.nodes[0]
-    a, b = call.reads
-    (c,) = call.writes
-    batch = list(node.shape[:-2])
-    full = (*batch, 1, 1)
+    a, b, c = *call.reads[:2], call.writes[0]
+    full = (*node.shape[:-2], 1, 1)
     strides = []
     for place in (a, b, c):
         lead = over(place.strided, (*full[:-2], *place.strided.shape[-2:]))
         assert lead is not None
-        strides.append([*lead[:-2], *place.strided.strides[-2:]])
-    sa, sb, sc = strides
-    m, n = node.shape[-2:]
-    while batch and (
-        batch[-1] == 1 or (sb[-3] == 0 and sa[-3] == m * sa[-2] and sc[-3] == m * sc[-2])
-    ):  # one weight for all of a batch: the rows of all are one matrix
-        m *= batch.pop()
-        for s in strides:
-            del s[-3]
-    gemm = matmul.Gemm(
-        tuple(batch), m, n, a.strided.shape[-1], tuple(sa), tuple(sb), tuple(sc), short(node.dtype)
-    )
-    found = made(matmul.plan(gemm), {"a": a, "b": b, "c": c})
-    found.packs = matmul.plan(gemm).packs
+        strides.append((*lead[:-2], *place.strided.strides[-2:]))
+    (*batch, m, n), k, (sa, sb, sc), tail = node.shape, a.strided.shape[-1], strides, call.tail
+    gemm = matmul.Gemm(tuple(batch), m, n, k, sa, sb, sc, short(node.dtype))
+    if tail:
+        gemm = replace(gemm, epilogue=tail.steps, operands=tail.operands)
+    plan = matmul.plan(gemm)
+    roles = {"a": a, "b": b, "c": c}
+    roles |= {f"e{i}": place for i, place in enumerate(tail.places if tail else ())}
+    found = made(plan, roles)
+    found.packs = plan.packs
     return found
 
 

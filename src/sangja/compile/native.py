@@ -22,7 +22,8 @@ from sangja.compile.memory import Arena, give_back, plan
 from sangja.compile.report import explain
 from sangja.compile.schedule import Scheduler
 from sangja.compile.setting import Setting
-from sangja.compile.tasks import Buffer, Call, Group, Place, Task, short
+from sangja.compile.tails import attach_tails
+from sangja.compile.tasks import Buffer, Call, Group, Place, Task, root, short
 from sangja.compile.views import contiguous
 from sangja.engine.apply import quiet
 
@@ -122,6 +123,7 @@ class NativeProgram:
         self.own: dict[int, Result] = {}
         self.claim_outputs()
         self.results = list(self.own.values())
+        attach_tails(self.scheduler, self.kept())
         self.tasks = in_order(self.scheduler.tasks)
         self.packed: dict[Any, Buffer] = {}  # what was packed for a product, for the next ones
         self.parts = [self.part(task) for task in self.tasks]
@@ -440,13 +442,6 @@ class NativeProgram:
 def steady(buffer: Buffer) -> bool:
     """Whether a buffer keeps its value from its only writer to its last reader."""
     return buffer.source is not None or len(buffer.writers) <= 1
-
-
-def root(buffer: Buffer) -> Buffer:
-    """The buffer in whose memory a value is computed."""
-    while isinstance(buffer.source, Buffer):
-        buffer = buffer.source
-    return buffer
 
 
 def is_constant(buffer: Buffer) -> bool:

@@ -99,4 +99,6 @@ def describe(part: Any, kernel: Any) -> str:
     node = task.nodes[0]
     shapes = " · ".join("×".join(map(str, x.shape)) for x in node.inputs)
     stage = "" if kernel.name in ("gemm", "taps", "weight", "scatter") else f" ({kernel.name})"
-    return f"{node.op}{stage} {shapes}"
+    tail = [s.op for s in task.tail.steps if s.args and s.op not in ("store", "result")] if (
+        task.tail and kernel.flops) else []  # fmt: skip
+    return f"{node.op}{stage} {shapes}" + (f", then {' '.join(tail)}" if tail else "")

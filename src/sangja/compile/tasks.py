@@ -43,6 +43,13 @@ class Buffer:
         return Place(self, Strided(0, self.shape, contiguous(self.shape, self.order)))
 
 
+def root(buffer: Buffer) -> Buffer:
+    """The buffer in whose memory a value is computed."""
+    while isinstance(buffer.source, Buffer):
+        buffer = buffer.source
+    return buffer
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a value lies: part of a buffer."""
@@ -68,7 +75,10 @@ class Task:
 
 @dataclass(eq=False, repr=False)
 class Call(Task):
-    """An operation with a kernel of its own, or a host function."""
+    """An operation with a kernel of its own, or a host function. `tail`: what it does with its
+    result before it writes it (`tails.Tail`)."""
+
+    tail: Any = None
 
     def __repr__(self) -> str:
         return f"{self.nodes[0].op}"

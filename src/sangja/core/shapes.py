@@ -82,6 +82,8 @@ def normalize_dims(dims: Any, ndim: int) -> tuple[int, ...]:
 
 def shape_from(args: Sequence[Any]) -> tuple[int, ...]:
     """The shape in `f(2, 3)`, `f((2, 3))`, `f([2, 3])` or `f(Size)`."""
+    if len(args) == 1 and args[0].__class__ is int:  # the usual cases first
+        return (args[0],)
     if len(args) == 1 and isinstance(args[0], Iterable) and not hasattr(args[0], "__index__"):
         args = tuple(args[0])
     try:
@@ -109,8 +111,11 @@ def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def infer_shape(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     """The shape with its one -1 worked out from the number of elements."""
-    if math.prod(shape) == size and min(shape, default=0) >= 0:
+    known = math.prod(shape)
+    if known == size and min(shape, default=0) >= 0:
         return shape
+    if known < 0 and shape.count(-1) == 1 and min(shape) == -1 and size % -known == 0:
+        return tuple(size // -known if n == -1 else n for n in shape)
     unknown = [i for i, n in enumerate(shape) if n == -1]
     known = math.prod(n for n in shape if n != -1)
     if len(unknown) > 1:

@@ -2,7 +2,7 @@
 
 from sangja.engine.apply import apply
 from sangja.engine.backward import backward, grad
-from sangja.engine.fast import binary, unary
+from sangja.engine.fast import at_once, binary, look, single, unary
 from sangja.engine.function import Function
 from sangja.engine.inplace import copy_, inplace, rearrange
 from sangja.engine.mode import (
@@ -23,6 +23,7 @@ __all__ = [
     "Primitive",
     "Tensor",
     "apply",
+    "at_once",
     "backward",
     "binary",
     "broadcast_to",
@@ -33,10 +34,12 @@ __all__ = [
     "inplace",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "look",
     "named",
     "no_grad",
     "rearrange",
     "set_grad_enabled",
+    "single",
     "sum_to",
     "unary",
     "wrap",

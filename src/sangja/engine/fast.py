@@ -1,9 +1,10 @@
-"""Short cuts of `apply` for the two shapes of operation that programs on small tensors are made of.
+"""Short cuts of `apply` for the shapes of operation that programs on small tensors are made of.
 
 `unary` and `binary` do what `apply` does, without loops and argument packing, when the inputs are
 tensors of one dtype, or such a tensor and a Python number, and there are no static arguments; in
-every other case they call it. They take a recorded 8×8 operation from 1.8 to 1.2 µs
-(`benchmarks/chain.py`); a test holds them against `apply`.
+every other case they call it. `single` is for one tensor and static arguments, `look` for views of
+one; `at_once` computes several primitives where nothing is remembered. They take a recorded 8×8
+operation from 1.8 to 1.2 µs (`benchmarks/chain.py`); a test holds them against `apply`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sangja.engine.apply import apply, quiet
+from sangja.engine.apply import apply, link_view, quiet, remember
 from sangja.engine.explain import explain
 from sangja.engine.mode import MODE
 from sangja.engine.primitive import Primitive
@@ -56,6 +57,89 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
         else:
             node.kept = [z.array] if plan.keeps_out else NOTHING
     elif mode.inference:
+        z._counter = INFERENCE
+    return z
+
+
+def single(primitive: type[Primitive], x: Any, static: dict[str, Any]) -> Any:
+    """`apply(primitive, x, **static)`, for primitives with one result that is no view."""
+    mode = MODE.get()
+    if (x.__class__ is not Tensor and not isinstance(x, Tensor)) or mode.watch is not None:
+        return apply(primitive, x, **static)
+    array = x.array
+    kind = array.dtype.kind
+    if kind != "f" and (primitive.floats or kind == "V"):
+        return apply(primitive, x, **static)
+    try:
+        out = quiet.run(primitive.forward, np, array, **static)
+    except Exception as error:
+        raise explain(error, primitive, [array]) from error
+    z = create(Tensor)
+    z.array = out if out.__class__ is np.ndarray else np.asarray(out)
+    z._node = z._grad = z._counter = z._view = z._hooks = None
+    z._requires_grad = False
+    if x._view is not None:
+        node_of(x)
+    if x._requires_grad and mode.grad and primitive.differentiable:
+        z._requires_grad = True
+        remember(primitive, 1, (x,), static, z)
+    elif mode.inference:
+        z._counter = INFERENCE
+    return z
+
+
+def look(primitive: type[Primitive], x: Any, static: dict[str, Any]) -> Any:
+    """`apply(primitive, x, **static)`, for primitives that are views: they compute nothing that
+    NumPy could warn of."""
+    mode = MODE.get()
+    if (x.__class__ is not Tensor and not isinstance(x, Tensor)) or mode.watch is not None:
+        return apply(primitive, x, **static)
+    array = x.array
+    try:
+        out = primitive.forward(np, array, **static)
+    except Exception as error:
+        raise explain(error, primitive, [array]) from error
+    z = create(Tensor)
+    z.array = out if out.__class__ is np.ndarray else np.asarray(out)
+    z._node = z._grad = z._counter = z._view = z._hooks = None
+    z._requires_grad = False
+    if x._view is not None:
+        node_of(x)
+    if x._requires_grad and mode.grad and primitive.differentiable:
+        z._requires_grad = True
+        remember(primitive, 1, (x,), static, z)
+    elif mode.inference:
+        z._counter = INFERENCE
+    link_view(z, x, apply, primitive, static)
+    return z
+
+
+def at_once(rule: Any, *inputs: Tensor | None, **static: Any) -> Tensor | None:
+    """`rule(xp, *arrays, **static)` as a tensor, where no history would be kept: what otherwise
+    are several primitives, in one call. None where it is to be those: a gradient may be wanted,
+    somebody watches, or the rule fails, which one of them can say better."""
+    mode = MODE.get()
+    if mode.watch is not None:
+        return None
+    arrays: list[Any] = []
+    for x in inputs:
+        if x is None:
+            arrays.append(None)
+            continue
+        if x._view is not None:
+            node_of(x)
+        if (x._requires_grad and mode.grad) or x.array.dtype.kind == "V":
+            return None
+        arrays.append(x.array)
+    try:
+        out = quiet.run(rule, np, *arrays, **static)
+    except Exception:
+        return None
+    z = create(Tensor)
+    z.array = out if out.__class__ is np.ndarray else np.asarray(out)
+    z._node = z._grad = z._counter = z._view = z._hooks = None
+    z._requires_grad = False
+    if mode.inference:
         z._counter = INFERENCE
     return z
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
-from sangja.engine import Primitive, Tensor, apply, named
+from sangja.engine import Primitive, Tensor, apply, at_once, named, single
 from sangja.ops.arguments import as_tensor
 from sangja.ops.elementwise import where
 from sangja.ops.exponential import exp
@@ -16,6 +16,9 @@ from sangja.ops.layers import linear
 from sangja.ops.loss import reduced, reduction_of
 from sangja.ops.reduce import sum as total
 from sangja.ops.shape import permute, reshape
+
+# The dtype of the same bits without a sign, by the code of an integer dtype.
+UNSIGNED = {code: np.dtype(code.upper()) for code in "bhilqBHILQ"}
 
 
 class RowLogSumExp(Primitive):
@@ -57,6 +60,12 @@ class CrossEntropy(Primitive):
         if not isinstance(scale, float):
             share = where(target == ignore_index, 0, share)
         return apply(SoftmaxMinusOneHot, x, lse, target) * reshape(share, (-1, 1))
+
+
+def summed_losses(xp: Any, x: Any, target: Any, *, scale: float) -> Any:
+    """`RowLogSumExp` and `CrossEntropy` on arrays, where all rows count alike."""
+    lse = RowLogSumExp.forward(xp, x)
+    return CrossEntropy.forward(xp, x, lse, target, scale, ignore_index=-1, total=True)
 
 
 class SoftmaxMinusOneHot(Primitive):
@@ -124,7 +133,7 @@ def pick(xp: Any, x: Any, target: Any) -> Any:
 
 def all_labels(target: Any, classes: int) -> bool:
     """Whether every target is a class: none too high, or below 0 (huge, read without a sign)."""
-    unsigned = target.view(target.dtype.str.replace("i", "u"))
+    unsigned = target.view(UNSIGNED[target.dtype.char])
     return not target.size or bool(np.maximum.reduce(unsigned, axis=None) < classes)
 
 
@@ -148,6 +157,9 @@ def check_labels(name: str, target: Any, classes: int, ignore_index: int) -> boo
 def rows_and_labels(name: str, x: Tensor, target: Tensor, weight: Any, ignore_index: int) -> Any:
     """(N, C, d₁, …) and labels (N, d₁, …) as rows (N·d₁…, C) and flat labels, checked, and whether
     every row counts."""
+    a, t = x.array, target.array
+    if a.ndim == 2 and t.shape == a.shape[:1] and t.dtype.kind in "iu" and weight is None:
+        return x, target, check_labels(name, t, a.shape[1], ignore_index)  # the usual case
     classes = x.shape[1] if x.ndim > 1 else x.shape[0] if x.ndim else 0
     expected = (x.shape[0], *x.shape[2:]) if x.ndim > 1 else ()
     if x.ndim > 1 and target.ndim and len(target) != len(x):
@@ -224,7 +236,11 @@ def cross_entropy(
         scale = (1 / count if count else math.nan) if how == "mean" else 1.0
     else:
         scale = apply(ClassScale, labels, w, plain=False, **static)
-    lse = apply(RowLogSumExp, rows)
+    if isinstance(scale, float) and not label_smoothing and how != "none":
+        plain = at_once(summed_losses, rows, labels, scale=scale)
+        if plain is not None:
+            return plain
+    lse = single(RowLogSumExp, rows, {})
     z = apply(
         CrossEntropy, rows, lse, labels, scale, ignore_index=ignore_index, total=how != "none"
     )

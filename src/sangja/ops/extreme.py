@@ -8,11 +8,12 @@ import numpy as np
 
 from sangja.core.errors import DTypeError, OutOfRangeError, ShapeError
 from sangja.core.shapes import normalize_dim, normalize_dims
-from sangja.engine import Primitive, Tensor, apply, named
+from sangja.engine import Primitive, Tensor, apply, named, single
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.chosen import take_along
 from sangja.ops.comparison import clamp, isnan, maximum, minimum
 from sangja.ops.elementwise import lerp, where
+from sangja.ops.pick import AddAlong
 from sangja.ops.reduce import spread, unreduce
 from sangja.ops.return_types import TYPES
 from sangja.ops.rounding import ceil, floor, round
@@ -124,13 +125,44 @@ def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any
 class Position(Primitive):
     """z = where along `dim` the largest (smallest) x stands, the first among equals; nan wins"""
 
-    def forward(xp, x, *, dim, largest):
-        return (xp.argmax if largest else xp.argmin)(x, axis=dim, keepdims=True)
+    def forward(xp, x, *, dim, largest, keepdim):
+        return (x.argmax if largest else x.argmin)(dim, keepdims=keepdim)
 
 
-def position(name: str, x: Tensor, dim: int, largest: bool) -> Any:
-    check_not_empty(name, x, (dim,))
-    return apply(Position, x, dim=dim, largest=largest)
+def position(name: str, x: Tensor, dim: int, largest: bool, keepdim: bool) -> Any:
+    if not x.array.size:
+        check_not_empty(name, x, (dim,))
+    return single(Position, x, {"dim": dim, "largest": largest, "keepdim": keepdim})
+
+
+class MaxAlong(Primitive):
+    """z = the largest x along `dim`; its `index` alone gets the gradient"""
+
+    grad_name = "MaxBackward0"
+
+    def forward(xp, x, index, *, dim, keepdim):
+        return xp.maximum.reduce(x, axis=dim, keepdims=keepdim)
+
+    def dx(g, index, x_shape, dim):
+        return put_along(g, index, x_shape, dim)
+
+
+class MinAlong(Primitive):
+    """z = the smallest x along `dim`; its `index` alone gets the gradient"""
+
+    grad_name = "MinBackward0"
+
+    def forward(xp, x, index, *, dim, keepdim):
+        return xp.minimum.reduce(x, axis=dim, keepdims=keepdim)
+
+    def dx(g, index, x_shape, dim):
+        return put_along(g, index, x_shape, dim)
+
+
+def put_along(g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+    """Zeros of `shape`, with the gradients of a reduction over `dim` where `index` points."""
+    g, index = (unreduce(a, shape, (dim,)) for a in (g, index))
+    return apply(AddAlong, g, index, shape=shape, dim=dim)
 
 
 def picked(name: str, x: Any, dim: int, keepdim: bool, indices: Any) -> Any:
@@ -147,7 +179,7 @@ def along_one(name: str, x: Tensor, dim: Any, keepdim: bool, find: Any) -> Any:
     dim = normalize_dim(dim, x.ndim)
     if x.ndim:
         found = picked(name, x, dim, keepdim, find(x, dim))
-        named(found[0], f"{name.capitalize()}Backward{int('median' in name)}")
+        named(found[0], f"{name.capitalize()}Backward1")
         return found
     line = picked(name, reshape(x, (1,)), 0, False, find(reshape(x, (1,)), 0))
     return TYPES[name](*line)
@@ -162,18 +194,23 @@ def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
     >>> sangja.tensor([1.0, 3.0, 2.0]).max()
     tensor(3.)
     """
-    return extreme("max", input, dim if other is None else other, keepdim, largest, maximum)
+    return extreme("max", input, dim if other is None else other, keepdim)
 
 
 @numpy_names
 def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element (equals share the gradient evenly); with `dim` the pair (values,
     indices) along it, the first among equals; with a tensor the element-wise minimum. nan wins."""
-    return extreme("min", input, dim if other is None else other, keepdim, smallest, minimum)
+    return extreme("min", input, dim if other is None else other, keepdim)
 
 
-def extreme(name: str, input: Any, dim: Any, keepdim: bool, choose: Any, pairwise: Any) -> Any:
+# How each chooses among two, among all, and along a dimension.
+EXTREMES = {"max": (maximum, largest, MaxAlong), "min": (minimum, smallest, MinAlong)}
+
+
+def extreme(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
     """What `max` and `min` share."""
+    pairwise, choose, primitive = EXTREMES[name]
     if isinstance(dim, Tensor):
         return pairwise(input, dim)
     x = as_tensor(input)
@@ -184,11 +221,11 @@ def extreme(name: str, input: Any, dim: Any, keepdim: bool, choose: Any, pairwis
                 "the reduction dim with the 'dim' argument."
             )
         return apply(Selected, x, choose=choose, grad_name=f"{name.capitalize()}Backward1")
-
-    def find(x: Any, dim: int) -> Any:
-        return position(name, x, dim, largest=name == "max")
-
-    return along_one(name, x, dim, keepdim, find)
+    dim = normalize_dim(dim, x.array.ndim)
+    if not x.array.ndim:
+        x, keepdim = reshape(x, (1,)), False
+    index = position(name, x, dim, name == "max", keepdim)
+    return TYPES[name](apply(primitive, x, index, dim=dim, keepdim=keepdim), index)
 
 
 @numpy_names
@@ -213,11 +250,9 @@ def argument(name: str, input: Any, dim: int | None, keepdim: bool) -> Tensor:
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
                 "the reduction dim with the 'dim' argument."
             )
-        z = position(name, reshape(x, (-1,)), 0, name == "argmax")
-        return reshape(z, (1,) * x.ndim if keepdim else ())
-    dim = normalize_dim(dim, x.ndim)
-    z = position(name, x, dim, name == "argmax")
-    return z if keepdim else reshape(z, [n for d, n in enumerate(x.shape) if d != dim])
+        z = position(name, reshape(x, (-1,)), 0, name == "argmax", False)
+        return reshape(z, (1,) * x.ndim) if keepdim else z
+    return position(name, x, normalize_dim(dim, x.ndim), name == "argmax", bool(keepdim))
 
 
 # -- the middle -------------------------------------------------------------------------------

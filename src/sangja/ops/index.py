@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sangja.core.errors import ArgumentError, GradientError, OutOfRangeError, ShapeError
-from sangja.engine import Primitive, Tensor, apply, copy_
+from sangja.engine import Primitive, Tensor, apply, copy_, look
 from sangja.engine.apply import array_of
 from sangja.engine.inplace import check_writable, past, write
 from sangja.engine.mode import MODE
@@ -75,7 +75,7 @@ class PutSlice(Primitive):
 
 def narrow_to(x: Any, dim: int, start: int, stop: int) -> Any:
     """The slices of x from `start` to `stop` along `dim`, as a view."""
-    return apply(Slice, x, index=(EVERYTHING,) * dim + (slice(start, stop),))
+    return look(Slice, x, {"index": (EVERYTHING,) * dim + (slice(start, stop),)})
 
 
 # -- by arrays and masks ----------------------------------------------------------------------
@@ -287,14 +287,14 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     """z = x[index]: a view for ints, slices, None and …; a copy where tensors or lists pick."""
     kind = index.__class__
     if kind is int and input.array.ndim:
-        return apply(Select, input, index=(index, ...))
+        return look(Select, input, {"index": (index, ...)})
     plain = plain_index(index if kind is tuple else (index,))
     if plain is not None:
-        return apply(Slice, input, index=plain)
+        return look(Slice, input, {"index": plain})
     if kind is Tensor and picks(index, input):
         return apply(Index, input, index, places=(0,))
     basic, indices, places = split_index(input, index if kind is tuple else (index,))
-    view = input if trivial(basic) and indices else apply(Slice, input, index=basic)
+    view = input if trivial(basic) and indices else look(Slice, input, {"index": basic})
     return apply(Index, view, *indices, places=places) if indices else view
 
 

@@ -49,7 +49,8 @@ class Stack(Primitive):
     promotes = True
 
     def forward(xp, *inputs, dim):
-        return xp.stack(inputs, axis=dim)
+        before = (slice(None),) * dim
+        return xp.concatenate([x[(*before, None)] for x in inputs], axis=dim)
 
     def dall(g, dim, needs):
         before = (slice(None),) * dim
@@ -94,8 +95,11 @@ def cat(tensors: Any, dim: int = 0, *, axis: Any = None, out: Any = None) -> Any
         dim = axis
     if out is not None:
         return into(out, cat(tensors, dim))
-    if isinstance(tensors, (tuple, list)) and tensors and not any_tensor(tensors):
-        return apply(Cat, *tensors, dim=dim)
+    if isinstance(tensors, (tuple, list)) and tensors:
+        if alike(tensors):  # the usual case, without a closer look
+            return apply(Cat, *tensors, dim=normalize_dim(dim, tensors[0].array.ndim))
+        if not any_tensor(tensors):
+            return apply(Cat, *tensors, dim=dim)
     found = several(tensors, "cat")
     filled = [x for x in found if x.array.shape != LEGACY]
     like = filled[0] if filled else found[0]
@@ -109,6 +113,15 @@ def cat(tensors: Any, dim: int = 0, *, axis: Any = None, out: Any = None) -> Any
         blank = tuple(0 if d == place else n for d, n in enumerate(like.array.shape))
         found = [reshape(x, blank) if x.array.shape == LEGACY else x for x in found]
     return apply(Cat, *found, dim=place)
+
+
+def alike(tensors: Sequence[Any]) -> bool:
+    """Whether all are tensors of one shape, with a dimension and elements."""
+    first = tensors[0]
+    if not isinstance(first, Tensor) or not first.array.ndim or first.array.shape == LEGACY:
+        return False
+    shape = first.array.shape
+    return all(isinstance(x, Tensor) and x.array.shape == shape for x in tensors)
 
 
 def any_tensor(tensors: Sequence[Any]) -> bool:
@@ -151,8 +164,11 @@ def stack(tensors: Any, dim: int = 0, *, axis: Any = None, out: Any = None) -> A
         dim = axis
     if out is not None:
         return into(out, stack(tensors, dim))
-    if isinstance(tensors, (tuple, list)) and tensors and not any_tensor(tensors):
-        return apply(Stack, *tensors, dim=dim)
+    if isinstance(tensors, (tuple, list)) and tensors:
+        if alike(tensors):
+            return apply(Stack, *tensors, dim=normalize_dim(dim, tensors[0].array.ndim + 1))
+        if not any_tensor(tensors):
+            return apply(Stack, *tensors, dim=dim)
     found = several(tensors, "stack")
     first = found[0].array.shape
     for i, x in enumerate(found):

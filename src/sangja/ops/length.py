@@ -11,7 +11,7 @@ from sangja.backend.sums import accurate_sum
 from sangja.core import dtypes
 from sangja.core.errors import ArgumentTypeError, DTypeError, ShapeError
 from sangja.core.shapes import normalize_dim, normalize_dims
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, single
 from sangja.engine.structure import Cast, conjugate
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.comparison import isnan
@@ -64,7 +64,7 @@ class VectorNorm(Primitive):
 
 
 def length(x: Tensor, p: float, dims: tuple[int, ...], keepdim: bool) -> Tensor:
-    return apply(VectorNorm, x, p=p, dims=dims, keepdim=keepdim)  # type: ignore[no-any-return]
+    return single(VectorNorm, x, {"p": p, "dims": dims, "keepdim": keepdim})  # type: ignore[no-any-return]
 
 
 def measured(name: str, input: Any, dtype: Any) -> Tensor:

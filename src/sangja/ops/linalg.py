@@ -36,9 +36,9 @@ class Matmul(Primitive):
 
 def multiply(x: Any, y: Any) -> Any:
     """x · y of arrays or tensors, in rules of derivatives."""
-    if x.__class__ is np.ndarray and x.size * y.shape[-1] <= FEW:
-        return x @ y
-    return apply(Matmul, x, y)
+    if x.__class__ is np.ndarray and x.size * y.shape[-1] > FEW:
+        return apply(Matmul, x, y)
+    return x @ y
 
 
 def conj(input: Any) -> Tensor:
@@ -95,6 +95,11 @@ def check_inner(name: str, x: Tensor, y: Tensor) -> None:
         )
 
 
+def fit(x: Any, y: Any) -> bool:
+    """Whether arrays of at least two dimensions can be multiplied as they are."""
+    return bool(x.dtype == y.dtype and x.shape[-1] == y.shape[-2])
+
+
 def matmul(input: Any, other: Any, *, out: Any = None) -> Tensor:
     """z = x · y. Two vectors: dot product; a vector meets a matrix as a row or a column; leading
     dimensions are batches and broadcast. (…, n, k) · (…, k, m) → (…, n, m).
@@ -106,6 +111,8 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Tensor:
     if out is not None:
         return into(out, matmul(input, other))
     x, y = as_tensor(input), as_tensor(other, "other")
+    if x.array.ndim > 1 and y.array.ndim > 1 and fit(x.array, y.array):
+        return apply(Matmul, x, y)  # type: ignore[no-any-return]
     if not x.ndim or not y.ndim:
         raise ShapeError(
             f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D"
@@ -138,6 +145,8 @@ def rmatmul(input: Any, other: Any) -> Tensor:
 def product(name: str, x: Any, y: Any, ndim: tuple[int, int], second: str) -> Tensor:
     """`matmul` of operands that must have just so many dimensions."""
     x, y = as_tensor(x), as_tensor(y, second)
+    if ndim == (2, 2) == (x.array.ndim, y.array.ndim) and fit(x.array, y.array):
+        return apply(Matmul, x, y)  # type: ignore[no-any-return]
     check_ndim(name, x, ndim[0], "input")
     check_ndim(name, y, ndim[1], second)
     if ndim[0] == 3 and x.shape[0] != y.shape[0]:
@@ -211,6 +220,8 @@ def inner(input: Any, other: Any) -> Tensor:
 
 def blend(name: str, x: Tensor, z: Tensor, beta: Any, alpha: Any) -> Tensor:
     """β·x + α·z, where a β of 0 leaves out x and whatever nan is in it."""
+    if x.array.shape == z.array.shape and x.array.dtype == z.array.dtype and beta == alpha == 1:
+        return x + z  # type: ignore[no-any-return]  # the usual case
     same_dtype(name, z, x)
     if z.array.dtype.kind in "biu" and (isinstance(beta, float) or isinstance(alpha, float)):
         raise DTypeError(

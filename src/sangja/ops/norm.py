@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from sangja.backend.native import norms
+from sangja.backend.sums import accurate_sum
 from sangja.core.errors import ArgumentError, ShapeError
-from sangja.engine import Primitive, Tensor, apply, named, no_grad
+from sangja.engine import Primitive, Tensor, apply, at_once, named, no_grad, single
 from sangja.ops.arguments import as_tensor
 from sangja.ops.pool import WindowSum
-from sangja.ops.reduce import Mean
+from sangja.ops.reduce import Mean, count_of
 from sangja.ops.shape import reshape
 
 
@@ -33,8 +34,7 @@ class Variance(Primitive):
         made = None if mean is None else norms.variance(x, mean, dims)
         if made is not None:
             return made
-        d = x if mean is None else xp.subtract(x, mean)
-        return xp.mean(xp.square(d), axis=dims, keepdims=True)
+        return mean_square(xp, x if mean is None else xp.subtract(x, mean), dims)
 
     def dx(g, x, mean, dims):
         n = math.prod(x.shape[i] for i in dims)
@@ -47,7 +47,8 @@ class Scale(Primitive):
     grad_name = "RsqrtBackward0"
 
     def forward(xp, v, *, eps):
-        return 1 / xp.sqrt(v + eps)
+        r = xp.add(v, eps)
+        return xp.reciprocal(xp.sqrt(r, out=r), out=r)
 
     def dv(g, out):
         return g * out * out * out * -0.5
@@ -95,16 +96,42 @@ class Normalize(Primitive):
         return dx, None, None, dw, g if needs[4] else None
 
 
+def mean_square(xp: Any, d: Any, dims: tuple[int, ...]) -> Any:
+    """The mean of d² over `dims`, which stay with size 1."""
+    squares = xp.square(d)
+    if squares.dtype.char == "e":  # whose sums need more digits than it has
+        return xp.mean(squares, axis=dims, keepdims=True)
+    return averaged(xp.add.reduce(squares, axis=dims, keepdims=True), d.shape, dims)
+
+
+def averaged(total: Any, shape: tuple[int, ...], dims: tuple[int, ...]) -> Any:
+    """A sum over `dims` made a mean, in its own memory."""
+    total /= total.dtype.type(count_of(shape, dims))
+    return total
+
+
+def normalized(xp: Any, x: Any, w: Any, b: Any, *, dims: tuple[int, ...], eps: float) -> Any:
+    """Mean, `Variance`, `Scale` and `Normalize` of a small array, number for number as they are one
+    by one."""
+    mean = averaged(accurate_sum(xp, x, dims, True), x.shape, dims)
+    scale = Scale.forward(xp, mean_square(xp, xp.subtract(x, mean), dims), eps=eps)
+    if w is not None or scale.size == x.size:
+        return Normalize.forward(xp, x, mean, scale, w, b, dims=dims)
+    mean *= scale
+    z = xp.multiply(x, scale)
+    return xp.subtract(z, mean if b is None else mean - b, out=z)
+
+
 def average(x: Any, dims: tuple[int, ...]) -> Any:
     """The mean over `dims`, which stay with size 1."""
-    return apply(Mean, x, dims=dims, keepdim=True, dtype=None)
+    return single(Mean, x, {"dims": dims, "keepdim": True, "dtype": None})
 
 
 def normalize_over(
     x: Tensor, mean: Any, var: Tensor, dims: tuple[int, ...], weight: Any, bias: Any, eps: float
 ) -> Tensor:
     """(x − mean) / √(var + ε) · weight + bias, where mean and var are those of x over `dims`."""
-    r = apply(Scale, var, eps=eps)
+    r = single(Scale, var, {"eps": eps})
     return apply(Normalize, x, mean, r, weight, bias, dims=dims)  # type: ignore[no-any-return]
 
 
@@ -225,6 +252,9 @@ def layer_norm(
     """
     x = as_tensor(input)
     dims, w, b = trailing("layer_norm", x, normalized_shape, weight, bias)
+    z = at_once(normalized, x, w, b, dims=dims, eps=eps) if x.array.size < norms.ENOUGH else None
+    if z is not None:
+        return z
     mean, var = moments(x, dims)
     return named(normalize_over(x, mean, var, dims, w, b, eps), "NativeLayerNormBackward0")
 
@@ -249,6 +279,8 @@ def rms_norm(
 def trailing(where: str, x: Tensor, normalized_shape: Any, weight: Any, bias: Any) -> Any:
     """The last dimensions, which must be `normalized_shape`, and weight and bias of that shape."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if weight is None and bias is None and shape == x.array.shape[-1:]:  # the usual case
+        return (x.array.ndim - 1,), None, None
     if not shape:
         raise ShapeError(f"{where}: normalized_shape must have at least one size, got {shape}")
     values = []

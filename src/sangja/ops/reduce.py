@@ -12,7 +12,7 @@ from sangja.backend.sums import accurate_sum
 from sangja.core import dtypes
 from sangja.core.errors import DTypeError
 from sangja.core.shapes import normalize_dims
-from sangja.engine import Primitive, Tensor, apply, broadcast_to, named
+from sangja.engine import Primitive, Tensor, apply, broadcast_to, named, single
 from sangja.engine.structure import conjugate
 from sangja.ops.arguments import as_tensor, float_dtype, numpy_names
 from sangja.ops.comparison import isnan
@@ -105,7 +105,7 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
         dtype = dtypes.to_numpy(dtype)
     elif kind.kind in "bui":
         dtype = np.dtype(np.int64)
-    return apply(Sum, x, dims=normalize_dims(dim, x.ndim), keepdim=keepdim, dtype=dtype)
+    return single(Sum, x, {"dims": normalize_dims(dim, x.ndim), "keepdim": keepdim, "dtype": dtype})
 
 
 @numpy_names
@@ -113,12 +113,14 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     """z = (1/n) Σ x over `dim`; nan for no elements. Raises `DTypeError` for integers."""
     x = as_tensor(input)
     floating("mean", x, dtype)
-    return apply(
+    return single(
         Mean,
         x,
-        dims=normalize_dims(dim, x.ndim),
-        keepdim=keepdim,
-        dtype=float_dtype(dtype, x.array),
+        {
+            "dims": normalize_dims(dim, x.ndim),
+            "keepdim": keepdim,
+            "dtype": float_dtype(dtype, x.array),
+        },
     )
 
 
@@ -272,7 +274,7 @@ def var(
     tensor(1.)
     """
     x, arguments = spread_arguments("var", input, dim, unbiased, correction)
-    return apply(Var, x, keepdim=keepdim, **arguments)
+    return single(Var, x, {"keepdim": keepdim, **arguments})
 
 
 @numpy_names
@@ -286,7 +288,7 @@ def std(
 ) -> Tensor:
     """z = √(Σ (x − mean)² / max(n − correction, 0)) over `dim`; `correction` is 1 by default."""
     x, arguments = spread_arguments("std", input, dim, unbiased, correction)
-    return apply(Std, x, keepdim=keepdim, **arguments)
+    return single(Std, x, {"keepdim": keepdim, **arguments})
 
 
 @numpy_names

@@ -9,7 +9,7 @@ import numpy as np
 from sangja.core import dtypes
 from sangja.core.errors import DTypeError, ShapeError
 from sangja.core.shapes import normalize_dim
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, single
 from sangja.engine.structure import Cast
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.chosen import take_along
@@ -136,7 +136,7 @@ def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     """
     x = summable(input, dtype)
     dim = normalize_dim(dim, x.ndim)
-    return apply(Cumsum, x, dim=dim) if x.ndim else x.clone()
+    return single(Cumsum, x, {"dim": dim}) if x.ndim else x.clone()
 
 
 @numpy_names

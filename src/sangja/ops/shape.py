@@ -16,7 +16,7 @@ from sangja.core.shapes import (
     normalize_dims,
     shape_from,
 )
-from sangja.engine import Primitive, Tensor, apply, broadcast_to as broadcast, named, sum_to
+from sangja.engine import Primitive, Tensor, broadcast_to as broadcast, look, named, sum_to
 from sangja.engine.structure import can_sum_to
 from sangja.ops.arguments import as_tensor
 
@@ -108,7 +108,7 @@ def reshape(input: Any, *sizes: Any, shape: Any = None) -> Tensor:
     if shape is not None:
         sizes = (shape,)
     x = input.array if isinstance(input, Tensor) else input
-    return apply(Reshape, input, shape=infer_shape(shape_from(sizes), x.size))
+    return look(Reshape, input, {"shape": infer_shape(shape_from(sizes), x.size)})
 
 
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ def view(input: Tensor, *shape: Any, size: Any = None) -> Tensor:
         shape = (size,)
     if len(shape) == 1 and not isinstance(shape[0], (int, Sequence)):
         return view_dtype(input, shape[0])
-    return apply(View, input, shape=infer_shape(shape_from(shape), input.array.size))
+    return look(View, input, {"shape": infer_shape(shape_from(shape), input.array.size)})
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ def view_dtype(input: Tensor, dtype: DType) -> Tensor:
                 f"self.size(-1) must be divisible by {wanted.itemsize // array.itemsize} to view "
                 f"{input.dtype} as {dtype} (different element sizes), but got {array.shape[-1]}"
             )
-    return apply(ViewAs, input, dtype=wanted)
+    return look(ViewAs, input, {"dtype": wanted})
 
 
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -207,20 +207,20 @@ def squeeze(input: Any, dim: Any = None, *, axis: Any = None) -> Tensor:
     x = as_tensor(input)
     shape = x.array.shape
     if dim is None:
-        z = apply(Squeeze, x, shape=tuple(n for n in shape if n != 1))
+        z = look(Squeeze, x, {"shape": tuple(n for n in shape if n != 1)})
         return named(z, "SqueezeBackward0")
     given = normalize_dims(tuple(dim), x.ndim) if isinstance(dim, (tuple, list)) else None
     gone = (normalize_dim(dim, x.ndim),) if given is None else given if dim else ()
     kept = tuple(n for d, n in enumerate(shape) if n != 1 or d not in gone)
-    return apply(Squeeze, x, shape=kept)
+    return look(Squeeze, x, {"shape": kept})
 
 
 def unsqueeze(input: Any, dim: int) -> Tensor:
     """z = x with a new dimension of size 1 at `dim`."""
     x = as_tensor(input)
-    place = normalize_dim(dim, x.ndim + 1)
     shape = x.array.shape
-    return apply(Unsqueeze, x, shape=(*shape[:place], 1, *shape[place:]))
+    place = normalize_dim(dim, len(shape) + 1)
+    return look(Unsqueeze, x, {"shape": (*shape[:place], 1, *shape[place:])})
 
 
 def atleast(input: Any, tensors: tuple[Any, ...], shape_of: Any) -> Any:
@@ -266,13 +266,13 @@ def permute(input: Any, *sizes: Any, dims: Any = None) -> Tensor:
             f"desired ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to "
             f"len(dims) = {len(wanted)}; name every dimension once"
         )
-    return apply(Permute, input, dims=normalize_dims(wanted, input.ndim))
+    return look(Permute, input, {"dims": normalize_dims(wanted, input.ndim)})
 
 
 def transpose(input: Any, dim0: int, dim1: int) -> Tensor:
     """z = x with dimensions `dim0` and `dim1` exchanged."""
     a, b = normalize_dim(dim0, input.ndim), normalize_dim(dim1, input.ndim)
-    return apply(Transpose, input, dim0=a, dim1=b)
+    return look(Transpose, input, {"dim0": a, "dim1": b})
 
 
 def swapaxes(input: Any, axis0: int, axis1: int) -> Tensor:

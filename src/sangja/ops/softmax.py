@@ -7,7 +7,7 @@ from typing import Any
 
 from sangja.core import dtypes
 from sangja.core.shapes import normalize_dim
-from sangja.engine import Primitive, Tensor, apply
+from sangja.engine import Primitive, Tensor, apply, single
 from sangja.engine.structure import Cast
 from sangja.ops.arguments import as_tensor, numpy_names
 from sangja.ops.exponential import exp
@@ -21,8 +21,10 @@ class Softmax(Primitive):
     floats = True
 
     def forward(xp, x, *, dim):
-        z = xp.exp(x - xp.max(x, axis=dim, keepdims=True, initial=-xp.inf))
-        return xp.divide(z, xp.sum(z, axis=dim, keepdims=True), out=z)
+        top = xp.maximum.reduce(x, axis=dim, keepdims=True, initial=-xp.inf)
+        z = xp.subtract(x, top)
+        xp.exp(z, out=z)
+        return xp.divide(z, xp.add.reduce(z, axis=dim, keepdims=True), out=z)
 
     def dx(g, out, dim):
         return (g - sum(g * out, dim, keepdim=True)) * out
@@ -34,8 +36,9 @@ class LogSoftmax(Primitive):
     floats = True
 
     def forward(xp, x, *, dim):
-        z = x - xp.max(x, axis=dim, keepdims=True, initial=-xp.inf)
-        return xp.subtract(z, xp.log(xp.sum(xp.exp(z), axis=dim, keepdims=True)), out=z)
+        z = xp.subtract(x, xp.maximum.reduce(x, axis=dim, keepdims=True, initial=-xp.inf))
+        total = xp.add.reduce(xp.exp(z), axis=dim, keepdims=True)
+        return xp.subtract(z, xp.log(total, out=total), out=z)
 
     def dx(g, out, dim):
         return g - exp(out) * sum(g, dim, keepdim=True)
@@ -56,7 +59,7 @@ def along(primitive: type[Primitive], input: Any, dim: Any, dtype: Any) -> Tenso
     dim = normalize_dim(dim, x.ndim)
     if not x.ndim:
         return reshape(apply(primitive, reshape(x, (1,)), dim=0), ())
-    return apply(primitive, x, dim=dim)  # type: ignore[no-any-return]
+    return single(primitive, x, {"dim": dim})  # type: ignore[no-any-return]
 
 
 @numpy_names

@@ -13,7 +13,7 @@ from sangja.backend.native.tile import Mask, Sums, read, write
 def check(epilogue: Sequence[Step]) -> None:
     """Raise Unsupported if a step has no kernel."""
     for step in epilogue:
-        if step.op in ("acc", "load", "store", "const"):
+        if step.op in ("acc", "load", "store", "const", "result"):
             continue
         inputs = tuple(epilogue[i].dtype for i in step.args)
         if not steps.supported(step.op, inputs, step.dtype):
@@ -34,6 +34,8 @@ def evaluate(
     for step in epilogue:
         if step.op == "acc":
             value = acc
+        elif step.op == "result":
+            value = values[step.args[0]]
         elif step.op == "const":
             value = constant(step.value, TYPES[step.dtype], acc.lanes)
         elif step.op == "load":

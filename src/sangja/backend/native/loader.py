@@ -64,6 +64,8 @@ def load(code: bytes) -> Image:
         if section[1] == MOVES and section[7] in starts:
             put_addresses(code, section, memory, base, starts[section[7]], symbols)
     protect(base, fixed)
+    # Never given back: when the interpreter ends, workers still wait within such code.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))
     return Image(memory, functions)
 
 

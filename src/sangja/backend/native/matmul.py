@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from sangja.backend.native import epilogue
-from sangja.backend.native.dots import Dots
+from sangja.backend.native.dots import DEEPEST, Dots
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.flat import Flat
 from sangja.backend.native.llvm import Kernel, compile_kernel
@@ -50,6 +50,7 @@ DEEP = 2048  # steps of the reduction between which the sums stay in registers
 AHEAD = 64  # steps of the reduction before which packed numbers are called into the first cache
 FLAT = 4  # rows of C up to which no number of B is used again
 FAR = 512 << 10  # bytes of B that are not soon read
+LONG = 6  # a reduction of so many times the rows of C is worth no panels
 FETCH = 256  # steps of the reduction within which memory answers
 SMALL = 200_000  # operations below which other threads are not worth their call
 UNITS = 8  # pieces of work a larger product is cut into at least
@@ -61,7 +62,8 @@ class Gemm:
     0 in the batch repeats a matrix.
 
     The epilogue's step 0 is "acc", the finished sums; its loads and stores go to `operands`, each
-    (dtype, strides along batch, m, n). C gets the value of its last step that is not a store.
+    (dtype, strides along batch, m, n). C gets the value of its last step that is not a store; a
+    step "result" has the value of another.
     """
 
     batch: tuple[int, ...]
@@ -183,7 +185,9 @@ def plan(gemm: Gemm) -> Plan:
     if not (math.prod(g.batch) and g.m and g.n):
         return made
     if g.n == 1 and g.a[-1] == 1 and g.k >= lanes_of(g.dtype):
-        return matrix_vector(g, a, b)
+        return dots(transposed(g), b, a)
+    if wants_dots(g):
+        return dots(g, a, b)
     if is_flat(g):
         return flat(g, a, b)
     how, size = layout(g), size_of(g.dtype)
@@ -215,10 +219,18 @@ def plan(gemm: Gemm) -> Plan:
     return made
 
 
-def matrix_vector(g: Gemm, a: str, b: str) -> Plan:
-    """A product with one column."""
+def wants_dots(g: Gemm) -> bool:
+    """Whether vectors along the reduction are faster than panels: it is long, both operands lie
+    along it, and few rows would use what was packed."""
+    along = g.a[-1] == 1 and g.b[-2] == 1 and g.c[-1] == 1
+    near = g.k * size_of(g.dtype) <= DEEPEST or g.m <= 8
+    return along and near and g.n > 1 and g.k >= max(LONG * g.m, 2 * lanes_of(g.dtype))
+
+
+def dots(g: Gemm, a: str, b: str) -> Plan:
+    """A product of vectors along the reduction."""
     kernel = compile_kernel("dots", dots_text, g)
-    kernel.flops = 2 * math.prod(g.batch) * g.m * g.k
+    kernel.flops = 2 * math.prod(g.batch) * g.m * g.n * g.k
     extra = tuple(f"e{i}" for i in range(len(g.operands)))
     return Plan([(kernel, (a, b, "c", *extra), kernel.flops < SMALL)])
 
@@ -245,11 +257,11 @@ def flat_text(g: Gemm) -> str:
 
 
 def dots_text(g: Gemm) -> str:
-    """The kernel (A, B, C, operands…) of a product with one column."""
-    operands = [(dtype, s[:-1]) for dtype, s in g.operands]
+    """The kernel (A, B, C, operands…) of a product of vectors along the reduction."""
     return Dots(
-        g.batch, g.m, g.k, g.a, g.b[:-1], g.c[:-1], g.dtype, g.accumulate, g.epilogue, operands
-    ).text()
+        g.batch, (g.m, g.n, g.k), g.a, swapped(g.b), g.c, g.dtype, g.accumulate, g.epilogue,
+        g.operands,
+    ).text()  # fmt: skip
 
 
 def shared(panels: Panels) -> Panels:
