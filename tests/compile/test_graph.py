@@ -58,6 +58,50 @@ def test_the_graph_of_a_perceptron_step_has_no_more_than_it_needs():
     assert sum(part.host is not None for part in program.parts) == 0
 
 
+@pytest.mark.parametrize("rule", [F.gelu, F.silu])
+def test_a_derivative_is_computed_where_its_parts_are(rule):
+    sangja.manual_seed(0)
+    first, second = nn.Linear(16, 64), nn.Linear(64, 8)
+
+    def step(x):
+        first.zero_grad()
+        second.zero_grad()
+        loss = second(rule(first(x))).square().sum()
+        loss.backward()
+        return loss
+
+    x = sangja.rand(32, 16)
+    step(x)
+    expected = [p.grad.numpy().copy() for p in first.parameters()]
+    _, program = recorded(step, x)
+    makers = [t for t in program.tasks if any(p.strided.shape == (32, 64) for p in t.writes)]
+    read = [[p for p in t.reads if p.strided.shape == (32, 64)] for t in makers]
+    # The product; its value and its derivative, made of it alone; the product that gives the
+    # gradient, with that derivative as a factor.
+    assert [len(places) for places in read] == [0, 1, 1]
+    for p, g in zip(first.parameters(), expected, strict=True):
+        np.testing.assert_allclose(p.grad.numpy(), g, rtol=1e-5, atol=1e-5)
+
+
+def test_a_value_that_is_needed_again_is_not_replaced_by_its_derivative():
+    weight = sangja.rand(8, 8, requires_grad=True)
+
+    def step(x):
+        weight.grad = None
+        h = x @ weight
+        z = F.gelu(h)
+        loss = (z @ z.t()).sum() + (h @ h.t()).sum()
+        loss.backward()
+        return loss
+
+    x = sangja.rand(4, 8)
+    loss = step(x).item()
+    expected = weight.grad.numpy().copy()
+    recorded(step, x)
+    assert step(x).item() == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(weight.grad.numpy(), expected, rtol=1e-5)
+
+
 def test_equal_operations_are_one_node_and_dead_ones_none():
     def f(x):
         unused = x.exp()

@@ -16,7 +16,9 @@ import pytest
 import sangja
 from sangja import nn, optim
 from sangja.backend.native import llvm, team
+from sangja.backend.native.eager import SCRATCH
 from sangja.compile import compile, step as module
+from sangja.compile.record import Box
 from sangja.core.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -542,3 +544,29 @@ def test_many_steps_leave_no_memory_behind():
     finally:
         gc.enable()
     assert grown < 2048  # kilobytes
+
+
+def test_what_recorded_calls_needed_is_given_back():
+    sangja.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(4, 8, 3, padding=1), nn.Flatten(), nn.Linear(8 * 256, 2))
+    opt = optim.Adam(model.parameters())
+
+    @compile
+    def step(x):
+        opt.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        opt.step()
+        return loss
+
+    x = sangja.rand(8, 4, 16, 16)
+    for _ in range(3):
+        step(x)
+    assert SCRATCH.buffer.nbytes  # the recorded calls ran kernels one by one
+    step(x)
+    assert not SCRATCH.buffer.nbytes
+    (variant,) = step.variants.values()
+    ((replay, _),) = variant.replays
+    boxes = [n.payload for n in replay.nodes if isinstance(n.payload, Box)]
+    assert boxes
+    assert all(box.before is None for box in boxes)  # no copy of a weight or a moment is kept

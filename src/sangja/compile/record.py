@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,11 +97,17 @@ class Recording:
     derivatives: list[tuple[Any, Node | None]] = field(default_factory=list)  # of the leaves
     opaque: dict[str, str] = field(default_factory=dict)  # operation: why it has no lowering
 
+    def boxes(self) -> set[int]:
+        """The tensors from outside, by identity; they live as long as the recording."""
+        payloads = (node.payload for node in self.graph.nodes)
+        return {id(x.tensor) for x in payloads if isinstance(x, Box)}
+
 
 class Recorder:
     """Writes down one call of a step. `watch` is what the engine calls."""
 
-    def __init__(self, arguments: list[Tensor]) -> None:
+    def __init__(self, arguments: list[Tensor], known: Collection[int] = ()) -> None:
+        self.known = known  # tensors that the last call took as well: what they held is not asked
         self.graph = Graph()
         self.arguments = arguments
         self.namespace = Namespace(self.graph)
@@ -146,7 +152,8 @@ class Recorder:
             found = self.find(x.array)
             if found is None:
                 before = None
-                if not x._requires_grad and x.array.size <= 1 << 20:
+                small = x.array.size <= 1 << 20
+                if small and not x._requires_grad and id(x) not in self.known:
                     before = x.array.copy()
                 found = self.adopt(x.array, Box(x, before))
             return found

@@ -18,6 +18,7 @@ import numpy as np
 
 from sangja.backend.native.steps import supported
 from sangja.compile.closure import MOST_STEPS, Closure
+from sangja.compile.forward import bring_forward
 from sangja.compile.graph import Node, apart, users_of
 from sangja.compile.tasks import (
     Buffer,
@@ -45,6 +46,7 @@ class Scheduler:
         self.users = users_of(nodes)
         self.wanted = {n.number for n in wanted}
         self.tasks: list[Task] = []
+        self.made: list[Task] = []  # by number, with those that others took over since
         self.followed = 0  # the bits of tasks that others wait for
         self.owner: dict[int, Group] = {}
         self.places: dict[int, Place] = {}
@@ -64,7 +66,7 @@ class Scheduler:
         more = left = new
         while left:
             lowest = left & -left
-            more |= self.tasks[lowest.bit_length() - 1].ancestors
+            more |= self.made[lowest.bit_length() - 1].ancestors
             left ^= lowest
         task.ancestors |= more
         self.followed |= more
@@ -74,7 +76,8 @@ class Scheduler:
                     other.ancestors |= more
 
     def add(self, task: Task) -> Any:
-        assert task.number == len(self.tasks)
+        assert task.number == len(self.made)
+        self.made.append(task)
         self.tasks.append(task)
         return task
 
@@ -141,7 +144,7 @@ class Scheduler:
             ]
         elif node.op in ("host", "scatter_add"):
             pass
-        task = self.add(Call(len(self.tasks), nodes=[node]))
+        task = self.add(Call(len(self.made), nodes=[node]))
         for place in inputs:
             self.read(task, place)
         task.reads = inputs
@@ -171,7 +174,7 @@ class Scheduler:
         """A task that copies a place into new memory."""
         shape = place.strided.shape
         target = Buffer(shape, place.buffer.dtype, order).whole()
-        group = self.add(Group(len(self.tasks), domain=shape, order=order))
+        group = self.add(Group(len(self.made), domain=shape, order=order))
         node = Node(-1, "copy", (), (place,), shape, np.dtype(place.buffer.dtype))
         group.nodes.append(node)
         group.stores.append((node, target))
@@ -275,7 +278,7 @@ class Scheduler:
         blocked = group is None or any(w is not group and (w.ancestors & group.bit) for w in before)
         if blocked or (group in before and not self.disjoint(group, memory, node)):
             source = self.place(value)
-            group = self.add(Group(len(self.tasks), domain=value.shape))
+            group = self.add(Group(len(self.made), domain=value.shape))
             group.order = order_of(shown)
             self.read(group, source)
             copied = Node(-1, "copy", (), (source,), value.shape, value.dtype)
@@ -350,21 +353,27 @@ class Scheduler:
             if self.may_join(group, closure, domain, dims):
                 chosen = closure
                 break
+            if closure.possible and group.domain == domain:
+                bring_forward(self, root, group, closure)
         if chosen is None:
-            group = self.add(Group(len(self.tasks), domain=domain, order=default_order(domain)))
+            group = self.add(Group(len(self.made), domain=domain, order=default_order(domain)))
             chosen = Closure(self, root, domain, group)
             group.order = chosen.order()
         group = chosen.group
-        for number, (node, where) in chosen.members.items():
+        self.join(group, chosen)
+        if dims is not None:
+            self.set_reduction(group, root, dims)
+        return group
+
+    def join(self, group: Group, closure: Closure) -> None:
+        """Let a group compute the members of a closure."""
+        for number, (node, where) in closure.members.items():
             group.maps[number] = where
             self.owner.setdefault(number, group)
             group.nodes.append(node)
         group.nodes.sort(key=lambda n: n.number)
-        for place in chosen.loads:
+        for place in closure.loads:
             self.read(group, place)
-        if dims is not None:
-            self.set_reduction(group, root, dims)
-        return group
 
     def candidates(self, root: Node, domain: tuple[int, ...]) -> list[Group]:
         """Groups that compute inputs of the root or of the virtual nodes below it, the latest

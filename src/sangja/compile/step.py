@@ -83,7 +83,8 @@ class CompiledStep:
 
     def record(self, variant: Variant, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """One call as it is, written down; two in a row that agree become a replay."""
-        recorder = Recorder(tensors)
+        last = variant.recordings[-1] if variant.recordings else None
+        recorder = Recorder(tensors, set() if last is None else last[0].boxes())
         with ModeGuard(watch=recorder.watch):
             output = self.function(*args, **kwargs)
             results: list[Tensor] = []
@@ -96,7 +97,6 @@ class CompiledStep:
         if recorder.broken:
             self.give_up(variant, recorder.broken)
             return output
-        last = variant.recordings[-1] if variant.recordings else None
         variant.recordings = [(recording, shape)]
         difference = "" if last is None else reconcile(last[0], recording)
         if last is not None and not difference:
