@@ -133,7 +133,7 @@ def test_batches(batch_a, batch_b, how, dtype):
 def small_caches(monkeypatch):
     """Small products are cut as large ones are."""
     plan.cache_clear()
-    for name in ("SPREAD", "NEAR", "PANEL"):
+    for name in ("MEMORY", "NEAR", "PANEL"):
         monkeypatch.setattr(matmul, name, 0)
     for name, value in (("DEEP", 32), ("COLUMNS", 8192), ("BLOCK", 40)):
         monkeypatch.setattr(matmul, name, value)
@@ -156,6 +156,42 @@ def test_blocks_of_every_kind(small_caches, m, n, k, how_a, how_b, batch_b, dtyp
     steps = (Step("acc", (), dtype), Step("const", (), dtype, -1, 3.0), Step("add", (0, 1), dtype))
     run(plan(gemm(a, b, c, epilogue=steps)), {"a": a, "b": b, "c": c}, threads=2)
     close(c, exact(a, b) + 3, k)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("how", LIES)
+@pytest.mark.parametrize("m", [1, 2, 3, 4])
+@pytest.mark.parametrize(("n", "k"), [(129, 16), (144, 17), (401, 18), (2048, 35), (4099, 16)])
+def test_few_rows_and_a_large_matrix(monkeypatch, m, n, k, how, dtype):
+    plan.cache_clear()
+    monkeypatch.setattr(matmul, "FAR", 0)
+    random = np.random.default_rng(8)
+    a, b = matrix(random, dtype, (2,), m, k, how), matrix(random, dtype, (2,), k, n, "padded")
+    c = matrix(random, dtype, (2,), m, n, how)
+    check(a, b, c, threads=5, accumulate=k == 17)
+    assert matmul.is_flat(gemm(a, b, c))
+    if k != 17:
+        before = c.copy()
+        check(a, b, c, threads=1)
+        np.testing.assert_array_equal(c, before)
+    bias = matrix(random, dtype, (2,), m, n, "rows")
+    steps = (Step("acc", (), dtype), Step("load", (), dtype, 0), Step("add", (0, 1), dtype))
+    made = plan(gemm(a, b, c, epilogue=steps, operands=((dtype, strides(bias)),)))
+    run(made, {"a": a, "b": b, "c": c, "e0": bias}, threads=2)
+    close(c, exact(a, b) + bias, k)
+    plan.cache_clear()
+
+
+@pytest.mark.parametrize("n", [33, 48, 50, 128, 129])
+def test_many_rows_that_come_from_memory(n, monkeypatch):
+    monkeypatch.setattr(matmul, "MEMORY", 10_000)
+    plan.cache_clear()
+    random = np.random.default_rng(9)
+    a, b = matrix(random, "f4", (), 101, 40, "rows"), matrix(random, "f4", (), 40, n, "columns")
+    c = np.full((101, n), np.nan, "f4")
+    assert (layout(gemm(a, b, c)).rows <= matmul.STREAMED) == (n <= 128)
+    check(a, b, c, threads=3)
+    plan.cache_clear()
 
 
 @pytest.mark.parametrize(("m", "n"), [(0, 5), (5, 0), (0, 0)])

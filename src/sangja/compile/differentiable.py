@@ -55,7 +55,7 @@ class DifferentiableReplay(Replay):
             if node.number not in kept and not isinstance(node.payload, Seed):
                 known = sources.get(node.number)
                 kept[node.number] = self.fetch(node, arguments, drawn) if known is None else known
-        results = tuple(self.leave_behind(values, arguments, self.writes))
+        results = tuple(self.leave_behind(values, arguments, self.program.copied, self.writes))
         return results, kept
 
     def backward(self, kept: Any, seeds: list[Any]) -> list[Any]:

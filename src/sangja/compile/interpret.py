@@ -34,6 +34,7 @@ class Interpreted:
         self.nodes = nodes
         self.inputs = [node for node in nodes if node.op == "input"]
         self.wanted = [*wanted, *[node for _, node in writes]]
+        self.copied = writes  # whose values the caller brings where they belong
         self.spare: set[int] = set()  # results whose memory could be used again
 
     def execute(self, given: list[Any]) -> Values:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from sangja.compile import interpret
+from sangja.compile.bounds import Bounds
 from sangja.compile.graph import Node, reachable
 from sangja.compile.interpret import Values, Write
 from sangja.compile.record import Argument, Box, Drawn, Gradient, Recording, Update
 from sangja.compile.setting import Setting
-from sangja.core.errors import OutOfRangeError, RecordingError
+from sangja.core.errors import RecordingError
 from sangja.engine import Tensor, wrap
 from sangja.engine.apply import quiet
 from sangja.engine.mode import ModeGuard, Structure
@@ -41,7 +42,8 @@ class Replay:
         self.lock = threading.Lock()  # one call at a time: the memory of the step is one
         self.grads = [(leaf, node) for leaf, node in recording.grads if node is not None]
         self.prepare([*recording.results, *[node for _, node in self.grads]])
-        self.bounds = [b for b in recording.graph.bounds if origin(b[0]).op == "input"]
+        known = {(origin(node), *rest): None for node, *rest in recording.graph.bounds}
+        self.bounds = [(node, Bounds(node, *rest)) for node, *rest in known if node.op == "input"]
         self.with_grads = [n.payload.leaf for n in self.inputs if isinstance(n.payload, Gradient)]
         self.modules = [(m, m.training, members(m)) for m in recording.modules.values()]
         self.version = Structure.version  # of the modules, when they were last looked at
@@ -86,23 +88,8 @@ class Replay:
 
     def check_bounds(self, arguments: list[Tensor]) -> None:
         """Refuse a label or an index that is out of range, before any work."""
-        for node, count, allowed in self.bounds:
-            values = self.fetch(origin(node), arguments)
-            low = -count if allowed == "wrap" else 0
-            if low == 0 and values.dtype == np.int64:  # in one look: below 0 is huge, without sign
-                if not values.size or np.maximum.reduce(values.view(np.uint64), None) < count:
-                    continue
-            elif not values.size or (values.min() >= low and values.max() < count):
-                continue
-            wrong = (values < low) | (values >= count)
-            if isinstance(allowed, int):
-                wrong &= values != allowed
-            if wrong.any():
-                place = tuple(int(i) for i in np.argwhere(wrong)[0])
-                raise OutOfRangeError(
-                    f"compiled step: {int(values[place])} at position {list(place)} is out of "
-                    f"bounds: indices and labels go from {low} to {count - 1} here"
-                )
+        for node, bounds in self.bounds:
+            bounds.check(self.fetch(node, arguments))
 
     def report(self) -> list[str]:
         """What `explain` says of it."""
@@ -123,7 +110,7 @@ class Replay:
             if self.grads:
                 self.find_spare()
             values = self.program.execute(self.read(arguments, drawn))
-            return self.leave_behind(values, arguments, self.writes)
+            return self.leave_behind(values, arguments, self.program.copied, self.writes)
 
     def find_spare(self) -> None:
         """Gradients of the last call that only their leaf holds: their memory is used again."""
@@ -206,13 +193,14 @@ class Replay:
         return source.leaf._grad.array
 
     def leave_behind(
-        self, values: Values, arguments: list[Tensor], writes: list[tuple[Any, Node]]
+        self, values: Values, arguments: list[Tensor], copied: list[Write], writes: list[Write]
     ) -> list[Tensor]:
-        """Put everything where the step would have left it; returns the results."""
-        for source, node in writes:
-            tensor = arguments[source.place] if source.__class__ is Argument else source.tensor
-            if values.get(node.number) is not None:
-                tensor.array[...] = values[node.number]
+        """Put everything where the step would have left it; returns the results. `copied`: the
+        writes whose values are not there yet."""
+        for source, node in copied:
+            written(source, arguments).array[...] = values[node.number]
+        for source, _ in writes:
+            tensor = source.tensor if source.__class__ is Box else arguments[source.place]
             if tensor._counter is not None:
                 tensor._counter.bump("a compiled step")
         for leaf, gradient in self.recording.grads:
@@ -240,7 +228,7 @@ class Replay:
                  if n.op == "input"}  # fmt: skip
         found = interpret.run(reachable(wanted), lambda node: np.asarray(given[node.number]))
         values = {n.number: np.array(found[n.number]) for n in wanted}
-        results = self.leave_behind(values, arguments, writes)
+        results = self.leave_behind(values, arguments, writes, writes)
         for update in updates:
             rule, written, settings = known.get(
                 id(update), (update.rule, update.written, update.settings)
@@ -267,6 +255,12 @@ def take_settings(updates: list[Update], found: list[Any]) -> bool:
         settled = rule is update.rule and all(settings[n] == v for n, v in update.fixed.items())
         same = same and settled and all(again() == value for again, value in update.guards)
     return same
+
+
+def written(source: Any, arguments: list[Tensor]) -> Tensor:
+    """The tensor that a write goes to."""
+    tensor: Tensor = arguments[source.place] if isinstance(source, Argument) else source.tensor
+    return tensor
 
 
 def members(module: Any) -> list[Any]:
