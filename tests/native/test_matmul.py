@@ -158,6 +158,30 @@ def test_blocks_of_every_kind(small_caches, m, n, k, how_a, how_b, batch_b, dtyp
     close(c, exact(a, b) + 3, k)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("how", LIES)
+@pytest.mark.parametrize("m", [1, 2, 3, 4])
+@pytest.mark.parametrize(("n", "k"), [(129, 16), (144, 17), (401, 18), (2048, 35), (4099, 16)])
+def test_few_rows_and_a_large_matrix(monkeypatch, m, n, k, how, dtype):
+    plan.cache_clear()
+    monkeypatch.setattr(matmul, "FAR", 0)
+    random = np.random.default_rng(8)
+    a, b = matrix(random, dtype, (2,), m, k, how), matrix(random, dtype, (2,), k, n, "padded")
+    c = matrix(random, dtype, (2,), m, n, how)
+    check(a, b, c, threads=5, accumulate=k == 17)
+    assert matmul.is_flat(gemm(a, b, c))
+    if k != 17:
+        before = c.copy()
+        check(a, b, c, threads=1)
+        np.testing.assert_array_equal(c, before)
+    bias = matrix(random, dtype, (2,), m, n, "rows")
+    steps = (Step("acc", (), dtype), Step("load", (), dtype, 0), Step("add", (0, 1), dtype))
+    made = plan(gemm(a, b, c, epilogue=steps, operands=((dtype, strides(bias)),)))
+    run(made, {"a": a, "b": b, "c": c, "e0": bias}, threads=2)
+    close(c, exact(a, b) + bias, k)
+    plan.cache_clear()
+
+
 @pytest.mark.parametrize(("m", "n"), [(0, 5), (5, 0), (0, 0)])
 def test_empty_products(m, n):
     check(np.ones((m, 3), "f4"), np.ones((3, n), "f4"), np.ones((m, n), "f4"))

@@ -33,6 +33,7 @@ REDUCTIONS = {"sum", "max", "min", "prod", "any", "all"}
 ONE_BY_ONE = {
     name for name, value in vars(np).items() if isinstance(value, np.ufunc) and name != "matmul"
 } | {"where", "cast", "erf"}
+SIMPLIFIED = {"multiply", "divide", "power", "subtract", "where"}  # by `simplified`
 SOURCES = {"input", "constant", "empty"}
 
 
@@ -106,13 +107,13 @@ class Graph:
     ) -> Node:
         """The node of this operation, new or known; one with a payload or `unique` is always
         new."""
-        key = (op, tuple(x.number for x in inputs), params, np.dtype(dtype))
+        if not isinstance(dtype, np.dtype):
+            dtype = np.dtype(dtype)
+        key = (op, inputs, params, dtype)
         unique = unique or payload is not None
         found = None if unique else self.known.get(key)
         if found is None:
-            found = Node(
-                len(self.nodes), op, inputs, params, tuple(shape), np.dtype(dtype), payload
-            )
+            found = Node(len(self.nodes), op, inputs, params, tuple(shape), dtype, payload)
             self.nodes.append(found)
             if not unique:
                 self.known[key] = found
@@ -142,9 +143,9 @@ class Graph:
     # -- element by element --------------------------------------------------------------------
 
     def cast(self, x: Node, dtype: Any) -> Node:
-        dtype = np.dtype(dtype)
-        if x.dtype == dtype:
+        if x.dtype is dtype or x.dtype == np.dtype(dtype):
             return x
+        dtype = np.dtype(dtype)
         if x.op == "constant" and not x.shape:
             with np.errstate(all="ignore"):
                 return self.constant(x.payload.astype(dtype))
@@ -153,7 +154,7 @@ class Graph:
     def elementwise(self, op: str, inputs: tuple[Node, ...], dtype: Any) -> Node:
         """`op` on inputs that have the dtypes it computes in already, broadcast."""
         shape = broadcast(tuple(x.shape for x in inputs))
-        simple = simplified(self, op, inputs, shape, np.dtype(dtype))
+        simple = simplified(self, op, inputs, shape, dtype) if op in SIMPLIFIED else None
         return simple if simple is not None else self.add(op, inputs, (), shape, dtype)
 
     def reduce(self, op: str, x: Node, dims: tuple[int, ...]) -> Node:
@@ -316,7 +317,7 @@ def within(outer: Path, path: Path) -> Path | None:
 
 
 def simplified(
-    graph: Graph, op: str, inputs: tuple[Node, ...], shape: Shape, dtype: DType
+    graph: Graph, op: str, inputs: tuple[Node, ...], shape: Shape, dtype: Any
 ) -> Node | None:
     """An equal node that is simpler, for the cases in which every bit stays the same."""
     if op == "multiply":
@@ -327,7 +328,7 @@ def simplified(
         return inputs[0]
     if op == "subtract" and is_number(inputs[1], 0) and inputs[0].shape == shape:
         return inputs[0]
-    if op == "power" and is_number(inputs[1], 2) and dtype.kind == "f":
+    if op == "power" and is_number(inputs[1], 2) and np.dtype(dtype).kind == "f":
         return graph.elementwise("square", inputs[:1], dtype)
     if op == "where" and inputs[1] is inputs[2] and inputs[1].shape == shape:
         return inputs[1]

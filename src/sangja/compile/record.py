@@ -398,6 +398,7 @@ class Recorder:
                     self.check_alone(symbol, node)
         self.symbols.clear()
         self.held.clear()
+        self.graph.known.clear()
         return recording
 
 

@@ -330,7 +330,7 @@ def call_ufunc(
     function: Any, args: Any, out: Any = None, where: Any = True, dtype: Any = None, **rest: Any
 ) -> Any:
     """A ufunc on symbols, numbers and arrays."""
-    if rest.keys() - {"casting", "order", "subok"} or function.nout != 1:
+    if (rest and rest.keys() - {"casting", "order", "subok"}) or function.nout != 1:
         raise Untraceable(f"np.{function.__name__} is called in a way that has no lowering")
     graph = graph_of((*args, *(out or ())))
     if function is np.matmul:

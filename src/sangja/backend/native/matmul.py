@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from sangja.backend.native import epilogue
 from sangja.backend.native.dots import DEEPEST, Dots
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
+from sangja.backend.native.flat import Flat
 from sangja.backend.native.llvm import Kernel, compile_kernel
 from sangja.backend.native.packing import (
     Panels,
@@ -48,6 +49,7 @@ SPREAD = 4 << 20  # bytes over which columns may be spread to be read where they
 DEEP = 2048  # steps of the reduction between which the sums stay in registers
 AHEAD = 64  # steps of the reduction before which packed numbers are called into the first cache
 FLAT = 4  # rows of C up to which no number of B is used again
+FAR = 512 << 10  # bytes of B that are not soon read
 LONG = 6  # a reduction of so many times the rows of C is worth no panels
 FETCH = 256  # steps of the reduction within which memory answers
 SMALL = 200_000  # operations below which other threads are not worth their call
@@ -186,6 +188,8 @@ def plan(gemm: Gemm) -> Plan:
         return dots(transposed(g), b, a)
     if wants_dots(g):
         return dots(g, a, b)
+    if is_flat(g):
+        return flat(g, a, b)
     how, size = layout(g), size_of(g.dtype)
     flops = 2 * math.prod(g.batch) * g.m * g.n * g.k
     serial = flops < SMALL
@@ -229,6 +233,27 @@ def dots(g: Gemm, a: str, b: str) -> Plan:
     kernel.flops = 2 * math.prod(g.batch) * g.m * g.n * g.k
     extra = tuple(f"e{i}" for i in range(len(g.operands)))
     return Plan([(kernel, (a, b, "c", *extra), kernel.flops < SMALL)])
+
+
+def is_flat(g: Gemm) -> bool:
+    """Whether so few rows meet so wide a matrix that how it is read is all that counts."""
+    wide = g.b[-1] == 1 and g.n > 8 * lanes_of(g.dtype) and g.k >= 16
+    return wide and g.m <= FLAT and g.n * g.k * size_of(g.dtype) > FAR * (1 + (g.m > 2))
+
+
+def flat(g: Gemm, a: str, b: str) -> Plan:
+    """A product of a few rows with a matrix whose rows lie along memory."""
+    kernel = compile_kernel("flat", flat_text, g)
+    kernel.flops = 2 * math.prod(g.batch) * g.m * g.n * g.k
+    extra = tuple(f"e{i}" for i in range(len(g.operands)))
+    return Plan([(kernel, (a, b, "c", *extra), kernel.flops < SMALL)])
+
+
+def flat_text(g: Gemm) -> str:
+    """The kernel (A, B, C, operands…) of a product with few rows."""
+    return Flat(
+        g.batch, (g.m, g.n, g.k), g.a, g.b, g.c, g.dtype, g.accumulate, g.epilogue, g.operands
+    ).text()
 
 
 def dots_text(g: Gemm) -> str:
