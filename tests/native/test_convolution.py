@@ -99,6 +99,8 @@ def test_rows_of_pixels_around_the_tile(kind, width):
     Case(image=(4, width), channels=4, kernels=24).check(kind)
 
 
+NONE, ONE = ((0, 0), (0, 0)), ((1, 1), (1, 1))
+WINDOWS = [((1, 1), NONE), ((1, 1), ONE), ((3, 3), ONE)]
 GEOMETRIES = list(
     itertools.product(
         [(1, 1), (2, 2), (1, 3), (3, 2)],  # stride
@@ -128,10 +130,12 @@ def test_groups(kind, stride, channels, kernels, groups):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("window", [(1, 1), (3, 3)])
+@pytest.mark.parametrize(("window", "border"), WINDOWS)
 @pytest.mark.parametrize("groups", [1, 2])
-def test_double_precision(kind, window, groups):
-    Case(channels=10, kernels=18, window=window, groups=groups, dtype="f8").check(kind)
+def test_double_precision(kind, window, border, groups):
+    Case(channels=10, kernels=18, window=window, padding=border, groups=groups, dtype="f8").check(
+        kind
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -154,19 +158,19 @@ def test_any_number_of_threads_gives_the_same_bits(kind, sizes):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
-@pytest.mark.parametrize("window", [(1, 1), (3, 3)])
-def test_sums_go_on_top_of_what_is_there(kind, stride, window):
-    case = Case(channels=20, kernels=18, stride=stride, window=window)
+@pytest.mark.parametrize(("window", "border"), WINDOWS)
+def test_sums_go_on_top_of_what_is_there(kind, stride, window, border):
+    case = Case(channels=20, kernels=18, stride=stride, window=window, padding=border)
     target = np.random.default_rng(1).standard_normal(case.target(kind).shape).astype("f4")
     expected = target + case.expected(kind)
     case.close(kind, case.found(kind, target=target, accumulate=True), expected)
 
 
 @pytest.mark.parametrize("kind", ["conv", "conv_image"])
-@pytest.mark.parametrize("window", [(1, 1), (3, 3)])
+@pytest.mark.parametrize(("window", "border"), WINDOWS)
 @pytest.mark.parametrize("stride", [(1, 1), (2, 3)])
-def test_epilogue_of_bias_and_relu_with_a_second_result(kind, stride, window):
-    case = Case(channels=18, kernels=21, stride=stride, window=window)
+def test_epilogue_of_bias_and_relu_with_a_second_result(kind, stride, window, border):
+    case = Case(channels=18, kernels=21, stride=stride, window=window, padding=border)
     target, second = case.target(kind), case.target(kind)
     bias = np.random.default_rng(2).standard_normal(target.shape[-1]).astype("f4")
     steps = (

@@ -133,7 +133,7 @@ def test_batches(batch_a, batch_b, how, dtype):
 def small_caches(monkeypatch):
     """Small products are cut as large ones are."""
     plan.cache_clear()
-    for name in ("SPREAD", "NEAR", "PANEL"):
+    for name in ("MEMORY", "NEAR", "PANEL"):
         monkeypatch.setattr(matmul, name, 0)
     for name, value in (("DEEP", 32), ("COLUMNS", 8192), ("BLOCK", 40)):
         monkeypatch.setattr(matmul, name, value)
@@ -179,6 +179,18 @@ def test_few_rows_and_a_large_matrix(monkeypatch, m, n, k, how, dtype):
     made = plan(gemm(a, b, c, epilogue=steps, operands=((dtype, strides(bias)),)))
     run(made, {"a": a, "b": b, "c": c, "e0": bias}, threads=2)
     close(c, exact(a, b) + bias, k)
+    plan.cache_clear()
+
+
+@pytest.mark.parametrize("n", [33, 48, 50, 128, 129])
+def test_many_rows_that_come_from_memory(n, monkeypatch):
+    monkeypatch.setattr(matmul, "MEMORY", 10_000)
+    plan.cache_clear()
+    random = np.random.default_rng(9)
+    a, b = matrix(random, "f4", (), 101, 40, "rows"), matrix(random, "f4", (), 40, n, "columns")
+    c = np.full((101, n), np.nan, "f4")
+    assert (layout(gemm(a, b, c)).rows <= matmul.STREAMED) == (n <= 128)
+    check(a, b, c, threads=3)
     plan.cache_clear()
 
 

@@ -13,7 +13,7 @@ from sangja.backend.native import epilogue, matmul
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.image import Builder, Conv, zero_run
 from sangja.backend.native.llvm import compile_kernel
-from sangja.backend.native.matmul import Plan
+from sangja.backend.native.matmul import Gemm, Plan
 from sangja.backend.native.packing import decode, thread_share
 from sangja.backend.native.steps import Unsupported
 from sangja.backend.native.taps import Pair, Taps, pack_taps, taps_text
@@ -53,9 +53,40 @@ def planned(conv: Conv) -> Plan:
     if conv.epilogue and conv.kind == "conv_weight":
         raise Unsupported("an epilogue of a weight's gradient", conv.dtype)
     epilogue.check(conv.epilogue)
+    if is_product(conv):
+        return product(conv)
     return {"conv": forward, "conv_image": image_gradient, "conv_weight": weight_gradient}[
         conv.kind
     ](conv)
+
+
+def is_product(conv: Conv) -> bool:
+    """Whether every pixel is multiplied with the same matrix, and meets no other."""
+    plain = (conv.stride, conv.padding, conv.groups) == ((1, 1), ((0, 0),) * 2, 1)
+    return plain and conv.kind != "conv_weight" and conv.weight[2:] == (1, 1)
+
+
+def product(conv: Conv) -> Plan:
+    """A window of one pixel: the image, or the gradient, times the weight or its transpose."""
+    _, _, rows, pixels = conv.image
+    kernels, channels = conv.weight[:2]
+    n, k, roles = kernels, channels, {"a": "x", "b": "w", "c": "out"}
+    weight = (0, 0, 1, channels)
+    if conv.kind == "conv_image":
+        n, k, roles = channels, kernels, {"a": "g", "b": "w", "c": "dx"}
+        weight = (0, 0, channels, 1)
+    a, c = ((rows * pixels * size, pixels * size, size, 1) for size in (k, n))
+    made = matmul.plan(
+        Gemm(
+            (conv.image[0], rows), pixels, n, k, a, weight, c, conv.dtype, conv.accumulate,
+            conv.epilogue, conv.operands,
+        )
+    )  # fmt: skip
+    stages = [
+        (kernel, tuple(roles.get(r, r) for r in names), serial)
+        for kernel, names, serial in made.stages
+    ]
+    return Plan(stages, made.workspace)
 
 
 def forward(conv: Conv) -> Plan:

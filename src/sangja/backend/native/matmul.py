@@ -45,8 +45,9 @@ NEAR = 640 << 10  # bytes over which B may be spread to be read where it lies
 PANEL = 40 << 10  # a panel's bytes that still leave it room
 BLOCK = 8 << 10  # vectors of A that stay in the second cache
 COLUMNS = 4 << 20  # bytes of B that stay in the third
-SPREAD = 4 << 20  # bytes over which columns may be spread to be read where they lie
+MEMORY = 4 << 20  # bytes from which an operand comes from memory
 DEEP = 2048  # steps of the reduction between which the sums stay in registers
+STREAMED = 6  # rows of a tile whose numbers of A come from memory
 AHEAD = 64  # steps of the reduction before which packed numbers are called into the first cache
 FLAT = 4  # rows of C up to which no number of B is used again
 FAR = 512 << 10  # bytes of B that are not soon read
@@ -144,6 +145,8 @@ def layout(g: Gemm) -> Layout:
     widest = 8 if g.m <= FLAT else PANEL // (max(1, depth) * lanes * size)
     # Eight rows that meet still find room in a set; more are copied, if often enough used.
     most = 8 if lies_badly(g) and -(-g.n // lanes) < 16 else g.m
+    if streams(g):
+        most, widest = min(most, STREAMED), 8
     rows, vectors = tile_shape(min(g.m, most), g.n, g.dtype, widest)
     tiles = sum(count for _, count in split(g.m, rows))
     panels = -(-g.n // (vectors * lanes))
@@ -162,6 +165,13 @@ def layout(g: Gemm) -> Layout:
     return Layout(rows, vectors, depth, parts, copy_a, pack_b, local, row_blocks, panel_blocks)
 
 
+def streams(g: Gemm) -> bool:
+    """Whether A comes from memory, and a tile should use all that it has read of its rows."""
+    size, lanes = size_of(g.dtype), lanes_of(g.dtype)
+    large = g.m * g.k * size > MEMORY and g.k <= FETCH
+    return large and g.a[-1] == 1 and 2 * lanes < g.n <= 8 * lanes
+
+
 def lies_badly(g: Gemm) -> bool:
     """Whether all rows of A's tile meet in one set of the cache."""
     far = g.a[-2] * size_of(g.dtype)
@@ -171,7 +181,7 @@ def lies_badly(g: Gemm) -> bool:
 def columns_meet(g: Gemm) -> bool:
     """Whether A's columns, which lie along memory, meet in one set or are spread over much."""
     far = abs(g.a[-1]) * size_of(g.dtype)
-    return g.a[-2] == 1 and far != 0 and (far % 4096 == 0 or far * g.k > SPREAD)
+    return g.a[-2] == 1 and far != 0 and (far % 4096 == 0 or far * g.k > MEMORY)
 
 
 @functools.cache
@@ -425,7 +435,8 @@ class Multiply:
         sums = self.sums[rows, len(masks)]
         offsets = [i * g.c[-2] for i in range(rows)]
         sums.clear()
-        if g.k >= FETCH and g.c[-1] == 1:
+        large = math.prod(g.batch) * g.m * g.n * size_of(g.dtype) > MEMORY
+        if g.c[-1] == 1 and (g.k >= FETCH or (large and g.k >= 32)):
             sums.fetch(places[0], offsets, len(masks))
         count: int | Value = g.k
         if part is not None:
