@@ -10,8 +10,11 @@ import time
 from collections.abc import Callable
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-if any(os.environ.get(name) != "1" for name in ONE_THREAD):  # read when NumPy loads: start again
-    os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE_THREAD})
+# A choice of another processor's code would slow NumPy alone.
+FORGOTTEN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+KEPT = {name: value for name, value in os.environ.items() if name not in FORGOTTEN}
+if dict(os.environ) != {**KEPT, **ONE_THREAD}:  # read when NumPy loads: start again
+    os.execve(sys.executable, [sys.executable, *sys.argv], {**KEPT, **ONE_THREAD})
 
 
 def arguments(text: str) -> argparse.Namespace:

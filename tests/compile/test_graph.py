@@ -11,7 +11,14 @@ import sangja
 from sangja import nn
 from sangja.compile import compile
 from sangja.compile.graph import Graph, apart, canonical, verify, within
-from sangja.compile.views import Strided, apply_path, contiguous, view_shape, write_path
+from sangja.compile.views import (
+    Strided,
+    apply_path,
+    contiguous,
+    snapshot,
+    view_shape,
+    write_path,
+)
 from sangja.nn import functional as F
 
 
@@ -272,3 +279,51 @@ def test_random_programs_compiled_equal_themselves(steps, n, seed):
         assert all(v.replays for v in g.variants.values()), g.explain()
         for a, e in zip(found, expected, strict=True):
             np.testing.assert_allclose(a.numpy(), e, 1e-9, 1e-10)
+
+
+def test_equal_numbers_are_kept_as_one():
+    for kept in (np.zeros((3, 4), "f4"), np.full((2, 2), np.nan), np.ones(5, bool).T):
+        found = snapshot(kept)
+        assert not any(found.strides)
+        np.testing.assert_array_equal(found, kept)
+    for kept in (np.array([0.0, -0.0]), np.array([1, 2, 1]), np.arange(6.0).reshape(2, 3).T):
+        found = snapshot(kept)
+        assert any(found.strides)
+        assert not np.shares_memory(found, kept)
+        np.testing.assert_array_equal(found, kept)
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(kept))
+
+
+@pytest.mark.parametrize("use", ["add", "matmul", "conv", "scatter", "put", "result", "host"])
+def test_constants_of_equal_numbers_go_wherever_arrays_go(use):
+    images, index = sangja.rand(2, 3, 6, 6), sangja.tensor([0, 2, 2, 1])
+
+    def step(x):
+        ones = sangja.from_numpy(np.full((4, 6), 0.5, "f4"))
+        if use == "add":
+            return x + ones
+        if use == "matmul":
+            return x @ ones + ones.t() @ x.t()
+        if use == "conv":
+            kernel = sangja.from_numpy(np.full((2, 3, 3, 3), 0.25, "f4"))
+            blank = sangja.from_numpy(np.full((2, 3, 6, 6), 2.0, "f4"))
+            return F.conv2d(images, kernel).sum() * x + F.conv2d(blank, kernel).sum()
+        if use == "scatter":
+            return sangja.zeros(4, 6).index_add(0, index, ones) + x.sum()
+        if use == "put":
+            ones[1, 2:] = x[0, 2:]
+            return ones * 2
+        if use == "result":
+            return x.sum(), ones
+        return ones.sort()[0] + x.sum()
+
+    x = sangja.rand(6, 4) if use == "matmul" else sangja.rand(4, 6)
+    expected = step(x)
+    compiled = compile(step)
+    for _ in range(4):
+        found = compiled(x)
+    several = found if isinstance(found, tuple) else (found,)
+    for a, b in zip(several, expected if isinstance(expected, tuple) else (expected,), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)
+    (variant,) = compiled.variants.values()
+    assert variant.replays

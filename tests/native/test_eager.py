@@ -25,9 +25,9 @@ def calls(monkeypatch):
     count = []
     run = eager.Routine.__call__
 
-    def counted(self, *arrays):
+    def counted(self, *arrays, **named):
         count.append(self)
-        return run(self, *arrays)
+        return run(self, *arrays, **named)
 
     monkeypatch.setattr(eager.Routine, "__call__", counted)
     return count

@@ -227,6 +227,17 @@ def test_an_interpreter_ends_with_workers_waiting():
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "True", "")
 
 
+def test_python_may_end_while_threads_still_wait_for_work():
+    code = (
+        "import sangja\n"
+        "sangja.set_num_threads(3)\n"
+        "x, w = sangja.ones(8, 16, 28, 28), sangja.ones(20, 16, 5, 5)\n"
+        "print(sangja.nn.functional.conv2d(x, w)[0, 0, 0, 0].item())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120, text=True)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "400.0", "")
+
+
 def test_an_interrupt_before_the_run_leaves_the_team_usable(monkeypatch):
     program, (a, _b) = chain(4)
     program.run(2)

@@ -342,7 +342,9 @@ class NativeProgram:
     def held_array(self, buffer: Buffer) -> Any:
         """The array of an outside buffer; a constant's is made at its first use."""
         if id(buffer) not in self.held and is_constant(buffer):
-            self.held[id(buffer)] = np.ascontiguousarray(buffer.source.payload)
+            value = buffer.source.payload
+            value = value if buffer.shape == value.shape else value[(0,) * value.ndim]
+            self.held[id(buffer)] = np.ascontiguousarray(value)
         return self.held[id(buffer)]
 
     def doors_of(self, slots: list[tuple[int, int]]) -> list[tuple[memoryview, int, int]]:

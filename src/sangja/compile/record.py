@@ -23,6 +23,7 @@ from sangja.compile.graph import Graph, Node
 from sangja.compile.lowerings import DRAWS, LOWERINGS
 from sangja.compile.setting import Setting, Untraceable
 from sangja.compile.symbolic import Cell, Symbol
+from sangja.compile.views import snapshot
 from sangja.core.errors import RecordingError
 from sangja.core.settings import settings as defaults
 from sangja.engine import Primitive, Tensor, wrap
@@ -154,13 +155,13 @@ class Recorder:
                 before = None
                 small = x.array.size <= 1 << 20
                 if small and not x._requires_grad and id(x) not in self.known:
-                    before = x.array.copy()
+                    before = snapshot(x.array)
                 found = self.adopt(x.array, Box(x, before))
             return found
         if isinstance(x, np.ndarray):
             found = self.find(x)
             if found is None:
-                found = Symbol(Cell(self.graph, self.graph.constant(x.copy())))
+                found = Symbol(Cell(self.graph, self.graph.constant(snapshot(x))))
                 self.bind(x, found)
             return found
         return x

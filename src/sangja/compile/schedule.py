@@ -33,7 +33,7 @@ from sangja.compile.tasks import (
     order_of,
     short,
 )
-from sangja.compile.views import Path, contiguous, write_path
+from sangja.compile.views import Path, Strided, contiguous, write_path
 
 MOST_COVERED = 1 << 24  # elements that are looked at to see whether all are written
 
@@ -108,10 +108,13 @@ class Scheduler:
                 node.shape, node.dtype, default_order(node.shape), node
             ).whole()
         elif op == "constant":
-            if node.size > 1:
+            if node.size > 1 and any(node.payload.strides):
                 self.places[node.number] = Buffer(
                     node.shape, node.dtype, default_order(node.shape), node
                 ).whole()
+            elif node.size > 1:  # one number, broadcast
+                strided = Strided(0, node.shape, (0,) * len(node.shape))
+                self.places[node.number] = Place(Buffer((), node.dtype, (), node), strided)
         elif op == "empty":
             pass
         elif node.reduction and self.can(node):
@@ -142,8 +145,8 @@ class Scheduler:
                 else self.in_order(p, default_order(p.strided.shape))
                 for i, p in enumerate(inputs)
             ]
-        elif node.op in ("host", "scatter_add"):
-            pass
+        elif node.op == "scatter_add" and not any(inputs[0].strided.strides):
+            inputs[0] = self.in_order(inputs[0], default_order(inputs[0].strided.shape))
         task = self.add(Call(len(self.made), nodes=[node]))
         for place in inputs:
             self.read(task, place)

@@ -22,6 +22,16 @@ Shape = tuple[int, ...]
 Path = tuple[Any, ...]
 
 
+def snapshot(array: Any) -> Any:
+    """A copy of an array; where all its elements are the same bits, one of them broadcast, which
+    takes no memory and is read faster."""
+    if array.size > 1 and array.dtype.kind in "biuf" and array.itemsize <= 8:
+        bits = np.ascontiguousarray(array).reshape(-1).view(f"u{array.itemsize}")
+        if bits[0] == bits[-1] and (bits == bits[0]).all():
+            return np.broadcast_to(array[(0,) * array.ndim], array.shape)
+    return array.copy()
+
+
 def view_shape(shape: Shape, path: Path) -> Shape:
     """The shape of what a path shows of an array of `shape`."""
     for kind, how in path:

@@ -231,7 +231,7 @@ def shared_gradients(node: Node, g: Any, kept: list[Any], create_graph: bool) ->
     """The gradients of an operation whose `dall` serves all inputs at once."""
     shared: Any = node.plan.shared
     rule, places = shared
-    if isinstance(g, list) and not node.static.get("materialize", True):
+    if isinstance(g, list) and (node.primitive.gaps or not node.static.get("materialize", True)):
         g = tuple(g)
     elif isinstance(g, list):  # several results: zeros stand in for those nobody used
         blanks = [

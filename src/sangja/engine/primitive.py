@@ -119,7 +119,8 @@ class Primitive:
     `views`: the result may share the memory of the first input;
     `grad_name`: the name under which a tensor prints it (`MulBackward0`);
     `shown`: the inputs in PyTorch's order, where it is another;
-    `lets_go`: the result may be written to in place, although a rule names it.
+    `lets_go`: the result may be written to in place, although a rule names it;
+    `gaps`: `dall` gets None for those of several results that nobody used, and not zeros.
     """
 
     promotes: ClassVar[bool | tuple[str, ...]] = False
@@ -128,6 +129,7 @@ class Primitive:
     grad_name: ClassVar[str] = ""
     shown: ClassVar[tuple[int, ...]] = ()
     lets_go: ClassVar[bool] = False
+    gaps: ClassVar[bool] = False
 
     inputs: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False

@@ -14,8 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.native import sequences
 from sangja.engine import Primitive, Tensor, apply
+from sangja.ops.elementwise import zeros
 from sangja.ops.join import Cat, Stack
+from sangja.ops.linalg import multiply
 from sangja.ops.shape import reshape, transpose
 from sangja.ops.trigonometry import tanh
 
@@ -39,6 +42,16 @@ def outer(d: Any, before: Any) -> Any:
     """Σ dᵀ h over all steps and samples: the gradient of the weight that multiplied h."""
     flat = reshape(d, (-1, d.shape[-1]))
     return transpose(flat, 0, 1) @ reshape(before, (-1, before.shape[-1]))
+
+
+def outer_of_steps(d: Any, first: Any, later: Any) -> Any:
+    """`outer(d, shifted(first, later))` of arrays, which need not be joined for it."""
+    n = len(first)
+    d, later = d.reshape(-1, d.shape[-1]), later.reshape(-1, later.shape[-1])
+    dw = multiply(d[:n].T, first)
+    if len(d) > n:
+        dw += multiply(d[n:].T, later[:-n])
+    return dw
 
 
 def pieces(x: Any, n: int) -> list[Any]:
@@ -84,7 +97,12 @@ class LSTMSteps(Primitive):
     """The gates (i, f, n, o) = x[t] + h[t−1] wᵀ, n by tanh and the others by σ; then c[t] =
     f c[t−1] + i n and h[t] = o tanh c[t]. The results: h, c and the gates of all steps"""
 
+    gaps = True
+
     def forward(xp, x, h, c, w):
+        made = sequences.lstm(x, h, c, w)
+        if made is not None:
+            return made
         width = w.shape[1]
         hs = xp.empty((*x.shape[:2], width), x.dtype)
         cs, gates = xp.empty_like(hs), xp.empty_like(x, order="C")
@@ -103,6 +121,12 @@ class LSTMSteps(Primitive):
     def dall(g, h, c, w, out):
         gh, gc, own = g
         hs, cs, gates = out
+        gh = zeros(hs) if gh is None else gh
+        made = sequences.lstm_gradients(gh, gc, own, c, w, cs, gates)
+        if made is not None:
+            return *made, outer_of_steps(made[0], h, hs)
+        gc = zeros(cs) if gc is None else gc
+        own = zeros(gates) if own is None else own
         write, keep, new, show = pieces(gates, 4)
         shown = tanh(cs)
         fall = show * (1 - shown * shown)  # ∂h/∂c
@@ -150,7 +174,12 @@ class GRUSteps(Primitive):
     """q = h[t−1] wᵀ + b; the gates r and z by σ of x[t] + q, n = tanh(x[t] + r q), and h[t] = n +
     z (h[t−1] − n). The results: h, the gates and the part of q that r multiplies, of all steps"""
 
+    gaps = True
+
     def forward(xp, x, h, w, b):
+        made = sequences.gru(x, h, w, b)
+        if made is not None:
+            return made
         width = w.shape[1]
         hs = xp.empty((*x.shape[:2], width), x.dtype)
         gates, offers = xp.empty_like(x, order="C"), xp.empty_like(hs)
@@ -173,6 +202,13 @@ class GRUSteps(Primitive):
     def dall(g, h, w, out):
         gh, own, offered = g
         hs, gates, offers = out
+        gh = zeros(hs) if gh is None else gh
+        made = sequences.gru_gradients(gh, own, offered, h, w, hs, gates, offers)
+        if made is not None:
+            dx, dh, dq = made
+            return dx, dh, outer_of_steps(dq, h, hs), dq
+        own = zeros(gates) if own is None else own
+        offered = zeros(offers) if offered is None else offered
         reset, update, new = pieces(gates, 3)
         own_reset, own_update, own_new = pieces(own, 3)
         before = shifted(h, hs)
