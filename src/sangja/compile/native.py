@@ -187,6 +187,7 @@ class NativeProgram:
             if reader is writer:
                 looks = [r.strided for r in reader.reads if r.buffer is target]
                 fits = isinstance(writer, Group) and writer.domain == target.shape
+                fits = fits and one_pass(writer)
                 if not fits or any(look != whole for look in looks):
                     return False
             elif reader.ancestors & writer.bit:
@@ -465,6 +466,13 @@ def fills(place: Place, shape: tuple[int, ...]) -> bool:
         return False
     pairs = zip(seen.strides, contiguous(shape), shape, strict=True)
     return all(a == b or n == 1 for a, b, n in pairs)
+
+
+def one_pass(task: Task) -> bool:
+    """Whether a group reads all it needs of a place before it writes there: no row is summed up and
+    then gone through again."""
+    sums = {node.number for node in task.nodes if node.reduction}
+    return isinstance(task, Group) and sums <= task.folds.keys()
 
 
 def in_order(tasks: list[Task]) -> list[Task]:
