@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from sangja.backend.native import epilogue
 from sangja.backend.native.spec import REDUCE, Step
 from sangja.backend.native.steps import COSTLY, Unsupported
+from sangja.compile.graph import Node
 from sangja.compile.kernels import NestBuilder
 from sangja.compile.schedule import Scheduler
-from sangja.compile.graph import Node
 from sangja.compile.tasks import Call, Group, Place, root, short
 from sangja.compile.views import Strided
 
