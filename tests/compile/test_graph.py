@@ -3,6 +3,8 @@ random programs give what they give uncompiled."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -327,3 +329,22 @@ def test_constants_of_equal_numbers_go_wherever_arrays_go(use):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)
     (variant,) = compiled.variants.values()
     assert variant.replays
+
+
+@pytest.mark.parametrize("number", [0.0, -0.0])
+def test_minus_zero_is_no_zero(number):
+    x = sangja.tensor([-0.0] * 40)
+    step = compile(lambda x: (x + number, sangja.copysign(x * 0 + 2, sangja.tensor(number))))
+    for _ in range(4):
+        z, w = step(x)
+    assert np.signbit(z.numpy()).all() == np.signbit(number)  # −0 + 0 is 0
+    assert w.tolist() == [np.copysign(2, number)] * 40
+
+
+def test_arguments_are_told_apart_as_python_prints_them():
+    step = compile(lambda x, number: sangja.copysign(x, sangja.tensor(number)))
+    x = sangja.ones(2)
+    for number in [0.0, -0.0, math.nan] * 4:
+        assert step(x, number).tolist() == [np.copysign(1, number)] * 2
+        step(x, float("nan"))
+    assert len(step.variants) == 3

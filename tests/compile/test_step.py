@@ -570,3 +570,21 @@ def test_what_recorded_calls_needed_is_given_back():
     boxes = [n.payload for n in replay.nodes if isinstance(n.payload, Box)]
     assert boxes
     assert all(box.before is None for box in boxes)  # no copy of a weight or a moment is kept
+
+
+@pytest.mark.parametrize("columns", [40, 3000, 40_000])
+@pytest.mark.parametrize("rule", ["square", "exp"])
+def test_a_value_that_is_read_again_is_not_replaced_before(rule, columns):
+    @compile
+    def step(x):
+        z = getattr(x, rule)()
+        half, share = z * 0.5, z / z.sum(1, keepdim=True)
+        x.copy_(half)
+        return share
+
+    for _ in range(4):
+        x = sangja.rand(3, columns)
+        z = getattr(np, rule)(x.numpy().astype("f8"))
+        share = step(x)
+        np.testing.assert_allclose(share.numpy(), z / z.sum(1, keepdims=True), rtol=1e-4)
+        np.testing.assert_allclose(x.numpy(), z / 2, rtol=1e-5)

@@ -12,7 +12,7 @@ import pytest
 
 from sangja.backend.native import call, driver, team
 from sangja.backend.native.address import address_of
-from sangja.backend.native.llvm import compile_kernel
+from sangja.backend.native.llvm import Kernel, compile_kernel
 from sangja.backend.native.nest import build
 from sangja.backend.native.team import Command, Program
 from tests.native.nests import Program as Loops
@@ -108,6 +108,14 @@ def test_one_thread_takes_a_built_in_function():
         assert program.alone() is None
     assert sys.getrefcount(None) - before > -500  # each call gives a reference to None away
     assert (a == 4000).all()
+
+
+def test_a_short_kernel_alone_calls_nobody():
+    kernel = compile_kernel("waits", WAITS)
+    one = Command(Kernel("waits", kernel.address, 0.0, None, short=True), (0,))
+    assert Program([one], [0]).serial
+    assert not Program([one, one], [0]).serial
+    assert not Program([Command(kernel, (0,))], [0]).serial
 
 
 def test_without_pythons_interface_ctypes_calls(monkeypatch):
@@ -234,14 +242,14 @@ def test_an_interrupt_before_the_run_leaves_the_team_usable(monkeypatch):
     program, (a, _b) = chain(4)
     program.run(2)
 
-    class Broken:
-        lead = staticmethod(lambda *args: (_ for _ in ()).throw(KeyboardInterrupt).__next__())
+    def interrupted():
+        raise KeyboardInterrupt
 
-    good = team.driver()
-    monkeypatch.setattr(team, "driver", lambda: Broken)
+    good = program.together.run
+    monkeypatch.setattr(program.together, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         program.run(2)
-    monkeypatch.setattr(team, "driver", lambda: good)
+    monkeypatch.setattr(program.together, "run", good)
     assert team.team().box[driver.CALLED] == 0
     program.run(2)
     assert (a == 8).all()

@@ -121,14 +121,16 @@ class Closure:
         return False
 
     def order(self) -> tuple[int, ...]:
-        """The order of a new group's loops: that of its largest input that the program makes, else
-        of any input."""
-        full = [
-            s
+        """The order of a new group's loops: that of most of its inputs that the program makes, the
+        last ones if that leaves a choice, else of any input."""
+        found = [
+            order_of(s)
             for s in self.shown
             if all(a or n == 1 for a, n in zip(s.strides, self.domain, strict=True))
         ]
-        return order_of(full[-1]) if full else default_order(self.domain)
+        if not found:
+            return default_order(self.domain)
+        return max(reversed(found), key=found.count)
 
 
 def cheap(s: Scheduler, node: Node) -> bool:

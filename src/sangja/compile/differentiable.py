@@ -44,19 +44,22 @@ class DifferentiableReplay(Replay):
 
     def forward(self, arguments: list[Tensor]) -> tuple[tuple[Tensor, ...], Any]:
         """The results, and what the way back needs."""
-        self.check_bounds(arguments)
-        drawn: dict[int, Any] = {}
-        self.act(drawn)
-        given = self.read(arguments, drawn)
-        values = self.program.execute(given)
-        sources = dict(zip([n.number for n in self.inputs], given, strict=True))
-        kept = {n.number: values.get(n.number, sources.get(n.number)) for n in self.saved}
-        for node in self.given_back:
-            if node.number not in kept and not isinstance(node.payload, Seed):
-                known = sources.get(node.number)
-                kept[node.number] = self.fetch(node, arguments, drawn) if known is None else known
-        results = tuple(self.leave_behind(values, arguments, self.program.copied, self.writes))
-        return results, kept
+        with self.lock:
+            self.check_bounds(arguments)
+            drawn: dict[int, Any] = {}
+            self.act(drawn)
+            given = self.read(arguments, drawn)
+            values = self.program.execute(given)
+            results = self.leave_behind(values, arguments, self.program.copied, self.writes)
+            sources = dict(zip([n.number for n in self.inputs], given, strict=True))
+            kept = {n.number: values.get(n.number, sources.get(n.number)) for n in self.saved}
+            for node in self.given_back:
+                if node.number not in kept and not isinstance(node.payload, Seed):
+                    known = sources.get(node.number)
+                    kept[node.number] = (
+                        self.fetch(node, arguments, drawn) if known is None else known
+                    )
+            return tuple(results), kept
 
     def backward(self, kept: Any, seeds: list[Any]) -> list[Any]:
         """The derivatives of the leaves for the gradients of the results."""
@@ -64,11 +67,12 @@ class DifferentiableReplay(Replay):
             seeds[n.payload.place] if isinstance(n.payload, Seed) else kept[n.number]
             for n in self.given_back
         ]
-        values = self.back.execute(given)
-        return [
-            None if node is None else wrap(values[node.number])
-            for _, node in self.recording.derivatives
-        ]
+        with self.lock:
+            values = self.back.execute(given)
+            return [
+                None if node is None else wrap(values[node.number])
+                for _, node in self.recording.derivatives
+            ]
 
 
 class Replayed(Function):

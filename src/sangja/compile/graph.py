@@ -196,8 +196,10 @@ class Graph:
         return self.add("view", (x,), (path,), shape, x.dtype)
 
     def put(self, base: Node, value: Node, path: Path) -> Node:
-        """`base` with `value` where `path` looks."""
+        """`base` with `value` where `path` looks: the value itself, if that is everywhere."""
         path = canonical(base.shape, path)
+        if not path and value.shape == base.shape and value.dtype == base.dtype:
+            return value
         if base.op == "put" and base.params[0] == path:
             base = base.inputs[0]
         return self.add("put", (base, value), (path,), base.shape, base.dtype)

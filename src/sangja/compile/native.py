@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import sys
-import threading
 from collections.abc import Callable
 from operator import is_
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -53,18 +52,20 @@ class Result:
 
     `arrays`: small ones of earlier calls with their addresses, to be used again when nobody else
     holds them; two, because the last result often lives until the next one is there. `now` is the
-    one in use, which the program holds as well.
+    one in use, which the program holds as well: among its outside arrays and its values.
     """
 
+    __slots__ = ("arrays", "buffer", "node", "now", "number")
+
     def __init__(self, node: Node, buffer: Buffer) -> None:
-        self.node, self.buffer = node, buffer
+        self.node, self.number, self.buffer = node, node.number, buffer
         self.arrays: list[tuple[Any, int]] = []
         self.now: tuple[Any, int] | None = None
 
     def renew(self, program: NativeProgram) -> None:
         """Let the program compute its next value in an array that nobody else holds."""
         for entry in self.arrays:
-            if sys.getrefcount(entry[0]) <= 2 + (entry is self.now):
+            if getrefcount(entry[0]) <= (4 if entry is self.now else 2):
                 break
         else:
             array = np.empty(self.node.shape, self.node.dtype)
@@ -73,6 +74,7 @@ class Result:
                 self.arrays = [*self.arrays[-1:], entry]
         if entry is not self.now:
             self.now = entry
+            program.values[self.number] = entry[0]
             program.lend(self.buffer, *entry)
 
 
@@ -117,12 +119,13 @@ class NativeProgram:
         self.scheduler = Scheduler(nodes, [*wanted, *[node for _, node in writes]])
         self.targets: set[int] = set()  # outside buffers that are written to
         self.back: dict[int, tuple[Any, Any]] = {}  # arrays written in a copy, and the copy
-        self.lock = threading.Lock()
         self.copied = self.retarget_writes()
         self.wanted = list(dict.fromkeys([*wanted, *[node for _, node in self.copied]]))
         self.own: dict[int, Result] = {}
         self.claim_outputs()
         self.results = list(self.own.values())
+        self.others = [node for node in self.wanted if node.number not in self.own]
+        self.values: Values = {}
         attach_tails(self.scheduler, self.kept())
         self.tasks = in_order(self.scheduler.tasks)
         self.packed: dict[Any, Buffer] = {}  # what was packed for a product, for the next ones
@@ -139,6 +142,7 @@ class NativeProgram:
         self.outside: dict[int, list[tuple[int, int]]] = {}  # buffer: its slots, with offsets
         self.held: dict[int, Any] = {}
         self.segments = self.assemble()
+        self.alone = self.without_team()
         self.doors = {key: self.doors_of(slots) for key, slots in self.outside.items()}
         self.ready = False  # whether it has run, and all its pointers lead somewhere
         self.input_buffers = [root(self.scheduler.places[n.number].buffer) for n in self.inputs]
@@ -183,6 +187,7 @@ class NativeProgram:
             if reader is writer:
                 looks = [r.strided for r in reader.reads if r.buffer is target]
                 fits = isinstance(writer, Group) and writer.domain == target.shape
+                fits = fits and one_pass(writer)
                 if not fits or any(look != whole for look in looks):
                     return False
             elif reader.ancestors & writer.bit:
@@ -388,40 +393,44 @@ class NativeProgram:
         ]
 
     def execute(self, given: list[Any]) -> Values:
-        """The wanted values by number, from those of the inputs in order. One call at a time: the
-        memory of the step is one."""
-        with self.lock:
-            if not self.ready:
-                give_back()
-            return self.run(given)
-
-    def run(self, given: list[Any]) -> Values:
-        last = self.last
-        if not all(map(is_, given, last)):
-            for i, value in enumerate(given):
-                if value is not last[i]:
-                    last[i] = value
-                    self.give(i, value)
+        """The wanted values by number, from those of the inputs in order, until the next call."""
+        if not all(map(is_, given, self.last)):
+            self.take(given)
+        spare = self.spare
         for result in self.results:
-            if result.now is None or result.node.number not in self.spare:
+            if result.now is None or result.number not in spare:
                 result.renew(self)
-        threads = get_num_threads()
-        for segment in self.segments:
-            if segment.__class__ is Program:
-                segment.run(threads)
-            else:
-                segment()
+        if not self.ready:
+            give_back()
+        if self.alone is not None:
+            self.alone()
+        else:
+            threads = get_num_threads()
+            for segment in self.segments:
+                if segment.__class__ is Program:
+                    segment.run(threads)
+                else:
+                    segment()
         self.ready = True
         for value, copied in self.back.values():
             value[...] = copied
-        return {node.number: self.value_of(node) for node in self.wanted}
+        if not self.others:
+            return self.values
+        copies = {n.number: self.array(self.scheduler.places[n.number]).copy() for n in self.others}
+        return {**self.values, **copies}
 
-    def value_of(self, node: Node) -> Any:
-        """A wanted value: its own array, or a copy from the arena."""
-        result = self.own.get(node.number)
-        if result is not None:
-            return self.held[id(result.buffer)]
-        return self.array(self.scheduler.places[node.number]).copy()
+    def without_team(self) -> Callable[[], object] | None:
+        """How everything is run if it is one program that cannot be divided."""
+        first = self.segments[0] if len(self.segments) == 1 else None
+        return first.alone if isinstance(first, Program) and first.serial else None
+
+    def take(self, given: list[Any]) -> None:
+        """The inputs that are others than at the last call."""
+        last = self.last
+        for i, value in enumerate(given):
+            if value is not last[i]:
+                last[i] = value
+                self.give(i, value)
 
     def give(self, i: int, value: Any) -> None:
         """A new value of input number `i`."""
@@ -457,6 +466,13 @@ def fills(place: Place, shape: tuple[int, ...]) -> bool:
         return False
     pairs = zip(seen.strides, contiguous(shape), shape, strict=True)
     return all(a == b or n == 1 for a, b, n in pairs)
+
+
+def one_pass(task: Task) -> bool:
+    """Whether a group reads all it needs of a place before it writes there: no row is summed up and
+    then gone through again."""
+    sums = {node.number for node in task.nodes if node.reduction}
+    return isinstance(task, Group) and sums <= task.folds.keys()
 
 
 def in_order(tasks: list[Task]) -> list[Task]:

@@ -7,9 +7,9 @@ graph, and then everything that the step leaves behind (written tensors, gradien
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -103,10 +103,11 @@ class Replay:
             if self.bounds:
                 self.check_bounds(arguments)
             drawn: dict[int, Any] = {}
-            try:
-                self.act(drawn)
-            except Changed as change:
-                return self.run_updates_eagerly(arguments, drawn, change.args[0])
+            if self.recording.actions:
+                try:
+                    self.act(drawn)
+                except Changed as change:
+                    return self.run_updates_eagerly(arguments, drawn, change.args[0])
             if self.grads:
                 self.find_spare()
             values = self.program.execute(self.read(arguments, drawn))
@@ -114,16 +115,17 @@ class Replay:
 
     def find_spare(self) -> None:
         """Gradients of the last call that only their leaf holds: their memory is used again."""
-        spare = self.program.spare
+        spare, left = self.program.spare, self.left
         spare.clear()
         for leaf, node in self.grads:
             grad = leaf._grad
-            # Counted: the leaf, `left`, this name; the tensor, the program twice; what counts.
+            # Counted: the leaf, `left`, this name; the tensor and, in three places, the program;
+            # and what counts.
             if (
                 grad is not None
-                and grad is self.left.get(node.number)
-                and sys.getrefcount(grad) <= 4
-                and sys.getrefcount(grad.array) <= 4
+                and grad is left.get(node.number)
+                and getrefcount(grad) <= 4
+                and getrefcount(grad.array) <= 5
             ):
                 spare.add(node.number)
 

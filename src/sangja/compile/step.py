@@ -164,6 +164,8 @@ def describe(value: Any, tensors: list[Tensor]) -> Any:
             "a compiled step got a NumPy array, whose values it could not tell from constants; "
             "pass from_numpy(array)"
         )
+    if value.__class__ is float and (not value or value != value):
+        return float, repr(value)  # −0 equals 0, and nan nothing
     try:
         hash(value)
     except TypeError:

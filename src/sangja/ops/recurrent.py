@@ -125,22 +125,24 @@ class LSTMSteps(Primitive):
         made = sequences.lstm_gradients(gh, gc, own, c, w, cs, gates)
         if made is not None:
             return *made, outer_of_steps(made[0], h, hs)
-        gc = zeros(cs) if gc is None else gc
-        own = zeros(gates) if own is None else own
         write, keep, new, show = pieces(gates, 4)
         shown = tanh(cs)
         fall = show * (1 - shown * shown)  # ∂h/∂c
-        slope = joined([write * (1 - write), keep * (1 - keep), 1 - new * new, show * (1 - show)])
-        share = joined([new, shifted(c, cs), write, shown]) * slope  # ∂c/∂z of i, f, n; ∂h/∂z of o
-        own = own * slope
-        if all(a.__class__ is np.ndarray for a in (gh, gc, own, hs, w)):
-            dx, dh, dc = lstm_backwards(gh, gc, own, fall, keep, share, w)
+        slopes = [write * (1 - write), keep * (1 - keep), 1 - new * new, show * (1 - show)]
+        before = [new, shifted(c, cs), write, shown]
+        share = [a * b for a, b in zip(before, slopes, strict=True)]  # ∂c/∂z of i, f, n; ∂h/∂z of o
+        own = None if own is None else own * joined(slopes)
+        if all(a.__class__ is np.ndarray for a in (gh, gc, own, hs, w) if a is not None):
+            gc = zeros(cs) if gc is None else gc
+            own = zeros(gates) if own is None else own
+            dx, dh, dc = lstm_backwards(gh, gc, own, fall, keep, joined(share), w)
             return dx, dh, dc, outer(dx, shifted(h, hs))
         dh, dc, found = 0.0, 0.0, []
         for t in reversed(range(len(hs))):
             dh = gh[t] + dh
-            dc = gc[t] + dc + dh * fall[t]
-            d = joined([dc, dc, dc, dh]) * share[t] + own[t]
+            dc = dc + dh * fall[t] if gc is None else gc[t] + dc + dh * fall[t]
+            d = joined([a * b[t] for a, b in zip((dc, dc, dc, dh), share, strict=True)])
+            d = d if own is None else d + own[t]
             found.append(d)
             dh = d @ w
             dc = dc * keep[t]

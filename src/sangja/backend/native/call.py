@@ -25,33 +25,40 @@ NO_ARGUMENTS = 4  # METH_NOARGS
 USED = ("PyLong_AsVoidPtr", "PyEval_SaveThread", "PyEval_RestoreThread", "Py_IncRef")
 
 # `learn` is told where everything is, so that the code is the same in every process and can be
-# kept on disk: the words 0 … 3 are the functions of `USED`, 4 is None, 5 the driver's `run`.
+# kept on disk: the words 0 … 3 are the functions of `USED`, 4 is None. The number that `call` is
+# bound to is the address of six words: a function of the driver and its five arguments.
 TEXT = """
-@known = internal global [6 x ptr] zeroinitializer
+@known = internal global [5 x ptr] zeroinitializer
 define void @learn(ptr %args, i64 %tid, i64 %threads) {
 entry:
-  call void @llvm.memcpy.p0.p0.i64(ptr @known, ptr %args, i64 48, i1 false)
+  call void @llvm.memcpy.p0.p0.i64(ptr @known, ptr %args, i64 40, i1 false)
   ret void
 }
 define ptr @call(ptr %self, ptr %nothing) {
 entry:
-  %p1 = getelementptr ptr, ptr @known, i64 1
-  %p2 = getelementptr ptr, ptr @known, i64 2
-  %p3 = getelementptr ptr, ptr @known, i64 3
-  %p4 = getelementptr ptr, ptr @known, i64 4
-  %p5 = getelementptr ptr, ptr @known, i64 5
+  %k1 = getelementptr ptr, ptr @known, i64 1
+  %k2 = getelementptr ptr, ptr @known, i64 2
+  %k3 = getelementptr ptr, ptr @known, i64 3
+  %k4 = getelementptr ptr, ptr @known, i64 4
   %pointer = load ptr, ptr @known
-  %save = load ptr, ptr %p1
-  %restore = load ptr, ptr %p2
-  %refer = load ptr, ptr %p3
-  %none = load ptr, ptr %p4
-  %run = load ptr, ptr %p5
+  %save = load ptr, ptr %k1
+  %restore = load ptr, ptr %k2
+  %refer = load ptr, ptr %k3
+  %none = load ptr, ptr %k4
   %words = call ptr %pointer(ptr %self)
-  %second = getelementptr i64, ptr %words, i64 1
-  %table = load ptr, ptr %words
-  %count = load i64, ptr %second
+  %w1 = getelementptr i64, ptr %words, i64 1
+  %w2 = getelementptr i64, ptr %words, i64 2
+  %w3 = getelementptr i64, ptr %words, i64 3
+  %w4 = getelementptr i64, ptr %words, i64 4
+  %w5 = getelementptr i64, ptr %words, i64 5
+  %function = load ptr, ptr %words
+  %box = load ptr, ptr %w1
+  %table = load ptr, ptr %w2
+  %count = load i64, ptr %w3
+  %tid = load i64, ptr %w4
+  %threads = load i64, ptr %w5
   %state = call ptr %save()
-  call void %run(ptr null, ptr %table, i64 %count, i64 0, i64 1)
+  call void %function(ptr %box, ptr %table, i64 %count, i64 %tid, i64 %threads)
   call void %restore(ptr %state)
   call void %refer(ptr %none)
   ret ptr %none
@@ -72,26 +79,37 @@ class Method(ctypes.Structure):
 
 
 @functools.cache
-def method(run: int) -> Method | None:
-    """The description of the call, the driver's `run` being at that address; None where Python has
-    no interface for it."""
+def method() -> Method | None:
+    """The description of the call; None where Python has no interface for it."""
     if sys.implementation.name != "cpython":
         return None
     api = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in USED]
-    words = np.array([*api, id(None), run], np.uint64)
+    words = np.array([*api, id(None)], np.uint64)
     code = compile_kernel("learn", TEXT).code
     learn = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
     learn(code.address("learn"))(words.ctypes.data, 0, 1)
     return Method(b"call", code.address("call"), NO_ARGUMENTS, None)
 
 
-def bound(run: Any, words: np.ndarray[Any, Any]) -> Callable[[], object]:
-    """A function without arguments that runs a program on this thread: `run` is the driver's, as
-    ctypes has it, `words` are (table, count), which must live as long as the function."""
-    described = method(ctypes.cast(run, ctypes.c_void_p).value or 0)
-    if described is None:
-        return functools.partial(run, 0, int(words[0]), int(words[1]), 0, 1)
-    new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    make = new(("PyCFunction_NewEx", ctypes.pythonapi))
-    made: Callable[[], object] = make(ctypes.addressof(described), int(words.ctypes.data), None)
-    return made
+class Call:
+    """A call of a function of the driver with its arguments (box, table, count, tid, threads):
+    `run` is a function without arguments."""
+
+    def __init__(self, function: Any, *arguments: int) -> None:
+        address = ctypes.cast(function, ctypes.c_void_p).value or 0
+        self.array = np.array([address, *arguments], np.int64)
+        self.words = self.array.data
+        described = method()
+        self.run: Callable[[], object]
+        if described is None:
+            self.run = functools.partial(by_ctypes, function, self.words)
+            return
+        new = ctypes.PYFUNCTYPE(
+            ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p
+        )
+        make = new(("PyCFunction_NewEx", ctypes.pythonapi))
+        self.run = make(ctypes.addressof(described), int(self.array.ctypes.data), None)
+
+
+def by_ctypes(function: Any, words: memoryview[int]) -> None:
+    function(*words[1:])

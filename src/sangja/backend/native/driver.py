@@ -1,8 +1,8 @@
 """The native side of a team: going through the commands, meeting at a barrier, waiting for work.
 
 `run(box, table, count, tid, threads)` runs a table of commands (function, arguments, flags);
-`lead(box, table, count, threads)` puts it into the mailbox, for the workers, and runs it as the
-first of them: one call, which nothing can come between, so that no worker waits for a leader. The
+`lead`, with the same arguments, puts it into the mailbox, for the workers, and runs it as the first
+of them: one call, which nothing can come between, so that no worker waits for a leader. The
 generation is odd while the mailbox is written: who has no part in a program may read it late, when
 the next one is being put in, and must not take the half of each for a program of its own.
 `serve` is what a worker does: it waits for a new generation in the mailbox and runs what is there,
@@ -114,7 +114,7 @@ last:
 end:
   ret void
 }}
-define void @lead(ptr %box, ptr %table, i64 %count, i64 %threads) {{
+define void @lead(ptr %box, ptr %table, i64 %count, i64 %tid, i64 %threads) {{
 entry:
   %address = ptrtoint ptr %table to i64
   %pt = getelementptr i64, ptr %box, i64 {TABLE}

@@ -27,7 +27,8 @@ KERNEL_TYPE = "void (ptr, i64, i64)"
 class Kernel:
     """A compiled function: where it is; `seconds` is what its compilation took, 0 if it came from
     the cache; `code` holds its memory. `flops` and `bytes` are what a call computes and moves,
-    where its maker knows."""
+    where its maker knows; `short`: it takes less time than to call other threads, though not than
+    to meet them where they are called anyway."""
 
     name: str
     address: int
@@ -35,6 +36,7 @@ class Kernel:
     code: Any
     flops: int = 0
     bytes: int = 0
+    short: bool = False
 
 
 @functools.cache

@@ -53,6 +53,7 @@ FLAT = 4  # rows of C up to which no number of B is used again
 FAR = 512 << 10  # bytes of B that are not soon read
 LONG = 6  # a reduction of so many times the rows of C is worth no panels
 FETCH = 256  # steps of the reduction within which memory answers
+SHORT = 1_000_000  # operations below which a product alone is not worth calling other threads
 SMALL = 200_000  # operations below which other threads are not worth their call
 UNITS = 8  # pieces of work a larger product is cut into at least
 
@@ -223,7 +224,7 @@ def plan(gemm: Gemm) -> Plan:
         ends = (1, strips.line(how.rows))
         g = replace(g, a=(*dense(g.batch, strips.batch, strips.elements), *ends))
     kernel = compile_kernel("gemm", product_text, g, how, panels, strips, a_at, b_at)
-    kernel.flops = flops
+    kernel.flops, kernel.short = flops, flops < SHORT
     extra = tuple(f"e{i}" for i in range(len(g.operands)))
     made.stages.append((kernel, (a, b, "c", *extra), serial))
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 REDUCE = {
@@ -36,6 +36,11 @@ class Step:
     dtype: str = ""
     operand: int = -1
     value: Any = None
+    negative: bool = field(default=False, init=False, repr=False)  # −0 equals 0, and is another
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, float) and math.copysign(1, self.value) < 0:
+            object.__setattr__(self, "negative", True)
 
 
 @dataclass(frozen=True, slots=True)

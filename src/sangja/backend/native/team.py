@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from sangja.backend.native.call import bound
+from sangja.backend.native.call import Call
 from sangja.backend.native.driver import (
     CALLED,
     GENERATION,
@@ -36,6 +36,8 @@ from sangja.backend.native.driver import (
     YIELD,
 )
 from sangja.backend.native.llvm import Kernel, compile_kernel
+
+LED_BY, LED = 1, 5  # which words of a call are the mailbox and the number of threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,11 @@ class Driver:
 def driver() -> Driver:
     pointer, word = ctypes.c_void_p, ctypes.c_int64
     run = ctypes.CFUNCTYPE(None, pointer, pointer, word, word, word)
-    lead = ctypes.CFUNCTYPE(None, pointer, pointer, word, word)
     serve = ctypes.CFUNCTYPE(word, pointer, word, word)
     code = compile_kernel("run", TEXT).code  # which has the others too
     return Driver(
         run(code.address("run")),
-        lead(code.address("lead")),
+        run(code.address("lead")),
         serve(code.address("serve")),
     )
 
@@ -91,6 +92,7 @@ class Team:
         self.door = threading.Lock()  # between going to sleep and being called
         self.box = np.zeros(WORDS, np.int64)
         self.box[YIELD] = yield_address()
+        self.entries = self.box.data
         self.address = self.box.ctypes.data
         self.events: list[threading.Event] = []
         self.process = os.getpid()
@@ -107,18 +109,19 @@ class Team:
                 daemon=True,
             ).start()
 
-    def run(self, table: int, count: int, threads: int) -> None:
-        """All commands of a table, on this and as many other threads as make `threads`."""
-        box, lead = self.box, driver().lead
+    def run(self, lead: Call, threads: int) -> None:
+        """All commands of a program, on this and as many other threads as make `threads`."""
+        box = self.entries
         with self.lock:
             self.hire(threads)
+            lead.words[LED_BY], lead.words[LED] = self.address, threads
             try:
                 with self.door:  # from now on nobody goes to sleep
                     box[CALLED] = 1
                     asleep = [n for n in range(1, threads) if box[PARKED + n]]
                 for number in asleep:
                     self.events[number - 1].set()
-                lead(self.address, table, count, threads)
+                lead.run()
             finally:
                 box[CALLED] = 0
 
@@ -170,11 +173,12 @@ class Program:
                 self.places.setdefault(slot, []).append(start)
                 self.entries[start] = self.pointers[slot]
                 start += 1
-        self.address = self.table.ctypes.data
-        self.count = len(self.commands)
-        self.serial = all(c.serial for c in self.commands)
-        self.words = np.array([self.address, self.count], np.int64)
-        self.alone = bound(driver().run, self.words)
+        about = 0, int(self.table.ctypes.data), len(self.commands), 0
+        self.single = Call(driver().run, *about, 1)
+        self.alone = self.single.run
+        self.together = Call(driver().lead, *about, 0)
+        one = len(self.commands) == 1
+        self.serial = all(c.serial or (one and c.kernel.short) for c in self.commands)
 
     def set_pointer(self, slot: int, address: int) -> None:
         """Let a pointer lead elsewhere from the next run on."""
@@ -188,7 +192,7 @@ class Program:
         if self.serial or (threads or get_num_threads()) == 1:
             self.alone()
         else:
-            team().run(self.address, self.count, threads or get_num_threads())
+            team().run(self.together, threads or get_num_threads())
 
 
 # -- how many threads -----------------------------------------------------------------------------
