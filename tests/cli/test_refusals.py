@@ -418,7 +418,8 @@ def test_a_full_disk_stops_in_one_sentence_and_what_was_saved_goes_on(tmp_path):
 
 # Root may write everywhere: then the command goes on as a user who owns nothing.
 UNPRIVILEGED = """
-import os, sys
+import json, os, random, sys
+import numpy.random
 import sangja.cli.train
 from sangja.cli import main
 from sangja.data.digits import load_digits

@@ -110,3 +110,44 @@ def test_a_tail_that_writes_what_the_product_reads_is_none():
             run(y, w)
     for y in mine:
         np.testing.assert_allclose(y.numpy(), expected, 1e-5)
+
+
+@pytest.mark.parametrize("dtype", [sangja.float32, sangja.float64])
+@pytest.mark.parametrize(
+    ("image", "kernels", "window", "static"),
+    [((2, 3, 9, 8), 5, (3, 3), {"padding": 1}), ((2, 20, 12, 12), 50, (5, 5), {}),
+     ((3, 16, 7, 7), 16, (1, 1), {}), ((2, 4, 9, 9), 8, (3, 2), {"stride": 2, "groups": 2}),
+     ((2, 6, 8, 8), 6, (3, 3), {"groups": 6, "dilation": 2}), ((2, 3, 20), 7, (4,), {"stride": 3}),
+     ((1, 2, 4, 5, 5), 3, (2, 2, 2), {})],
+)  # fmt: skip
+@pytest.mark.parametrize("back", [False, True])
+def test_a_tail_of_a_convolution_changes_no_value(back, image, kernels, window, static, dtype):
+    pytest.importorskip("llvmlite")
+    sangja.manual_seed(0)
+    dims, groups = len(window), static.get("groups", 1)
+    name = ("conv_transpose" if back else "conv") + f"{dims}d"
+    rows = image[1] if back else kernels
+    columns = (kernels if back else image[1]) // groups
+    x = sangja.randn(image, dtype=dtype)
+    w = sangja.randn(rows, columns, *window, dtype=dtype)
+    b = sangja.randn(kernels, dtype=dtype)
+    function = getattr(F, name)
+    found = []
+    for backend in ("native", "numpy"):
+        first = compile(lambda x, w, b: F.relu(function(x, w, b, **static)), backend=backend)
+        second = compile(lambda x, w, b: function(x, w, **static) * 2 - 1, backend=backend)
+        with sangja.no_grad():
+            for _ in range(3):
+                results = first(x, w, b), second(x, w, b)
+        found.append(results)
+    tolerance = 1e-4 if dtype is sangja.float32 else 1e-10
+    for a, e in zip(*found, strict=True):
+        np.testing.assert_allclose(a.numpy(), e.numpy(), tolerance, 100 * tolerance)
+
+
+def test_bias_and_activation_are_the_tail_of_a_convolution():
+    pytest.importorskip("llvmlite")
+    layer = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2))
+    program = program_of(layer, sangja.rand(2, 3, 8, 8))
+    (tail,) = tails(program)
+    assert [s.op for s in tail.steps if s.args] == ["add", "maximum", "result"]

@@ -40,7 +40,7 @@ def test_a_damaged_or_missing_file_is_said(tmp_path, monkeypatch):
     folder = tmp_path / digits.FOLDER
     folder.mkdir(parents=True)
     content = files("sangja.data").joinpath(digits.FOLDER, digits.NAME).read_bytes()
-    monkeypatch.setattr(digits, "files", lambda package: tmp_path)
+    monkeypatch.setattr("importlib.resources.files", lambda package: tmp_path)
     with pytest.raises(DamagedFileError, match=r"cannot be read .*; reinstall sangja"):
         load_digits()
     (folder / digits.NAME).write_bytes(content[:-1])

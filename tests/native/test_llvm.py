@@ -284,7 +284,7 @@ def test_a_folder_that_may_only_be_read_serves_and_stays(folder, monkeypatch):
     def refused(*args, **kwargs):
         raise PermissionError("read-only file system")
 
-    monkeypatch.setattr(cache.tempfile, "mkstemp", refused)
+    monkeypatch.setattr("tempfile.mkstemp", refused)
     assert made(48).seconds == 0
     assert result(made(49)) == 49
     assert list(folder.glob("*.o")) == [entry]

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,14 +31,15 @@ _GET = (
 @cache
 def _library() -> tuple[Any, str] | None:
     """OpenBLAS as NumPy loaded it, and the name of its function; None with another library."""
-    package = Path(np.__file__).parent
-    for folder in (package.with_name("numpy.libs"), package / ".dylibs"):
-        for path in sorted(folder.glob("*openblas*")):
+    package = os.path.dirname(np.__file__)
+    for folder in (package + ".libs", os.path.join(package, ".dylibs")):
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        for name in (n for n in names if "openblas" in n):
             with suppress(OSError):
-                library = ctypes.CDLL(str(path))
-                for name in _GET:
-                    if hasattr(library, name):
-                        return library, name
+                library = ctypes.CDLL(os.path.join(folder, name))
+                for get in _GET:
+                    if hasattr(library, get):
+                        return library, get
     return None
 
 

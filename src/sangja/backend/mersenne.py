@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import os
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -34,8 +35,16 @@ class MersenneTwister:
     """The state of a generator and the raw material of its samplers."""
 
     def __init__(self, seed: int = DEFAULT_SEED) -> None:
-        self._words = np.random.MT19937(0)
         self.manual_seed(seed)
+
+    @functools.cached_property
+    def _words(self) -> np.random.MT19937:
+        """The words, from the seed on; made at the first draw, so that `import sangja` does not
+        load NumPy's random numbers, which takes a hundredth of a second."""
+        words = np.random.MT19937(0)
+        seeded: Any = np.random.RandomState(self._seed % 2**32).get_state(legacy=False)
+        words.state = seeded
+        return words
 
     # ------------------------------------------------------------------ state
 
@@ -55,8 +64,7 @@ class MersenneTwister:
                 f"manual_seed: the seed must fit in 64 bits (-2**63 … 2**64 - 1), got {number}."
             )
         self._seed = number % 2**64
-        seeded = np.random.RandomState(self._seed % 2**32).get_state(legacy=False)
-        self._set_words(seeded["state"]["key"], seeded["state"]["pos"])
+        self.__dict__.pop("_words", None)
         self._spare: float | None = None
         return self
 

@@ -59,9 +59,7 @@ def product(call: Call) -> Made:
     if tail:
         gemm = replace(gemm, epilogue=tail.steps, operands=tail.operands)
     plan = matmul.plan(gemm)
-    roles = {"a": a, "b": b, "c": c}
-    roles |= {f"e{i}": place for i, place in enumerate(tail.places if tail else ())}
-    found = made(plan, roles)
+    found = made(plan, {"a": a, "b": b, "c": c, **(tail.roles if tail else {})})
     found.packs = plan.packs
     return found
 
@@ -69,7 +67,7 @@ def product(call: Call) -> Made:
 def convolve(call: Call) -> Made:
     """One of the three convolutions, channels last."""
     node = call.nodes[0]
-    x, y = call.reads
+    x, y, out = *call.reads[:2], call.writes[0]
     stride, padding, dilation, groups = node.params
     names = {
         "conv": ("x", "w", "out"),
@@ -77,14 +75,19 @@ def convolve(call: Call) -> Made:
         "conv_weight": ("g", "x", "dw"),
     }
     first, second, third = names[node.op]
-    image = {"conv": x, "conv_image": call.writes[0], "conv_weight": y}[node.op]
-    outer = {"conv": call.writes[0], "conv_image": x, "conv_weight": x}[node.op]
-    weight = {"conv": y, "conv_image": y, "conv_weight": call.writes[0]}[node.op]
+    image = {"conv": x, "conv_image": out, "conv_weight": y}[node.op]
+    outer = {"conv": out, "conv_image": x, "conv_weight": x}[node.op]
+    weight = {"conv": y, "conv_image": y, "conv_weight": out}[node.op]
     spec = Conv(
         node.op, image.strided.shape, outer.strided.shape, weight.strided.shape, stride, padding,
         dilation, groups, short(node.dtype),
     )  # fmt: skip
-    return made(convolution.plan(spec), {first: x, second: y, third: call.writes[0]})
+    tail = call.tail
+    if tail:
+        operands = tuple((d, (s[0], *s[2:], s[1])) for d, s in tail.operands)
+        spec = replace(spec, epilogue=tail.steps, operands=operands)
+    roles = {first: x, second: y, third: out, **(tail.roles if tail else {})}
+    return made(convolution.plan(spec), roles)
 
 
 def scatter_add(call: Call) -> Made:

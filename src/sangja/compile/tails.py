@@ -1,6 +1,7 @@
-"""Element-wise work on the result of a product, done before its sums leave the registers.
+"""Element-wise work on the result of a product or a convolution, done before its sums leave the
+registers.
 
-A group of loops that walks over a product's result as it lies becomes the product's tail where
+A group of loops that walks over such a result as it lies becomes the tail of what makes it where
 nobody else needs that result, which is then never written: a bias and an activation, say. Where
 the result is needed as well, as a gradient is beside the optimizer's update, a tail does not pay:
 a tile writes a few short rows, and doing so in three arrays costs the first cache more than loops
@@ -15,10 +16,11 @@ from dataclasses import dataclass, replace
 from sangja.backend.native import epilogue
 from sangja.backend.native.spec import REDUCE, Step
 from sangja.backend.native.steps import COSTLY, Unsupported
+from sangja.compile.graph import Node
 from sangja.compile.kernels import NestBuilder
 from sangja.compile.schedule import Scheduler
-from sangja.compile.tasks import Buffer, Call, Group, Place, root, short
-from sangja.compile.views import Strided, contiguous
+from sangja.compile.tasks import Call, Group, Place, root, short
+from sangja.compile.views import Strided
 
 MOST_STEPS = 24  # they are written out for every vector of a tile
 REFUSED = {"gather", "index", *COSTLY, *REDUCE}  # ask where they are; are too long; are loops
@@ -36,13 +38,19 @@ class Tail:
 
     @property
     def operands(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """As a `Gemm` takes them."""
+        """As the kernels take them: dtype and strides, along the dimensions of the result."""
         return tuple((short(p.buffer.dtype), p.strided.strides) for p in self.places)
+
+    @property
+    def roles(self) -> dict[str, Place]:
+        """The places by the kernels' names for them."""
+        return {f"e{i}": place for i, place in enumerate(self.places)}
 
 
 def attach_tails(scheduler: Scheduler, kept: set[int]) -> None:
-    """Give the products of a schedule their tails; `kept`: buffers that somebody reads later."""
-    for call in [t for t in scheduler.tasks if isinstance(t, Call) and t.nodes[0].op == "matmul"]:
+    """Give the products and convolutions of a schedule their tails; `kept`: buffers that somebody
+    reads later."""
+    for call in [t for t in scheduler.tasks if isinstance(t, Call) and takes_tails(t.nodes[0])]:
         result = call.writes[0].buffer
         if len(result.readers) != 1 or result.source is not None or id(result) in kept:
             continue
@@ -52,6 +60,12 @@ def attach_tails(scheduler: Scheduler, kept: set[int]) -> None:
             tail = tail_of(scheduler, call, group)
             if tail is not None:
                 join(scheduler, call, tail)
+
+
+def takes_tails(node: Node) -> bool:
+    """Whether kernels compute it, and can do more with each result."""
+    plane = node.op in ("conv", "conv_image") and len(node.shape) in (3, 4)
+    return node.op == "matmul" or plane
 
 
 def tail_of(scheduler: Scheduler, call: Call, group: Group) -> Tail | None:
@@ -68,7 +82,7 @@ def tail_of(scheduler: Scheduler, call: Call, group: Group) -> Tail | None:
     places: list[Place] = []
     for buffer, offset, _, strides in builder.operands:
         seen = Strided(offset, group.domain, strides).reshape(call.nodes[0].shape)
-        if seen is None:
+        if seen is None or (group.domain != call.nodes[0].shape and call.nodes[0].op != "matmul"):
             return None
         places.append(Place(buffer, seen))
     return tail_from(call, group, builder.steps, places)
@@ -88,14 +102,14 @@ def tail_from(call: Call, group: Group, steps: list[Step], places: list[Place]) 
     stored = {id(root(kept[s.operand].buffer)) for s in steps if s.op == "store"}
     if (
         len(sums) != 1
-        or not is_whole(kept[sums[0]].strided)
+        or not alike(kept[sums[0]].strided, call.writes[0].strided)
         or stored & {id(root(place.buffer)) for place in call.reads}
         or any(memory.count(place) > 1 for place in stored)  # one memory, seen in two ways
     ):
         return None
     made = [Step("acc", (), s.dtype) if s.op == "load" and s.operand in sums else s for s in steps]
     made = in_turn(made)
-    first = first_target(made, kept, result)
+    first = first_target(made, kept, call)
     if first is None:
         return None
     made.remove(first)
@@ -109,22 +123,24 @@ def tail_from(call: Call, group: Group, steps: list[Step], places: list[Place]) 
     return Tail(tuple(made), tuple(kept[n] for n in used), group, kept[first.operand])
 
 
-def first_target(steps: list[Step], places: dict[int, Place], result: Buffer) -> Step | None:
+def first_target(steps: list[Step], places: dict[int, Place], call: Call) -> Step | None:
     """A store that can take the place of the call's own: of the same dtype, and to memory that is
-    not read here (a long reduction leaves parts of its sums there)."""
-    loaded = {s.operand for s in steps if s.op == "load"}
+    not read here (a long reduction leaves parts of its sums there). Convolutions write densely."""
+    loaded, own = {s.operand for s in steps if s.op == "load"}, call.writes[0]
     for step in steps:
         if step.op == "store" and step.operand not in loaded:
             place = places[step.operand]
-            if place.buffer.dtype == result.dtype and 0 not in place.strided.strides:
+            dense = alike(place.strided, own.strided)
+            apart = call.nodes[0].op == "matmul" and 0 not in place.strided.strides
+            if place.buffer.dtype == own.buffer.dtype and (dense or apart):
                 return step
     return None
 
 
-def is_whole(strided: Strided) -> bool:
-    """Whether a place is all of its memory, row by row."""
-    pairs = zip(strided.strides, contiguous(strided.shape), strided.shape, strict=True)
-    return not strided.offset and all(a == b or n == 1 for a, b, n in pairs)
+def alike(a: Strided, b: Strided) -> bool:
+    """Whether two places are walked alike from the beginning of their memory."""
+    pairs = zip(a.strides, b.strides, b.shape, strict=True)
+    return a.offset == b.offset == 0 and all(x == y or n == 1 for x, y, n in pairs)
 
 
 def in_turn(steps: list[Step]) -> list[Step]:

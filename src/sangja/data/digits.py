@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +36,9 @@ def load_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def _checked_bytes() -> bytes:
+    import hashlib  # these two where they are used: they cost an import 10 ms
+    from importlib.resources import files
+
     path = files("sangja.data").joinpath(FOLDER, NAME)
     try:
         content = path.read_bytes()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Generator as Generator_, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError as FutureTimeout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sangja.backend.generator import Generator, default_generator
 from sangja.core.errors import ArgumentError
@@ -16,6 +15,9 @@ from sangja.data.processes import LoaderTimeoutError, Processes, context_of
 from sangja.data.sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
 from sangja.data.worker import WorkerInfo, fetch_keyed, kept_seeds, sample_at, worker
 from sangja.engine import wrap
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Generating = Generator_[Any, None, None]
 
@@ -208,6 +210,8 @@ class DataLoader:
             if self.worker_init_fn is not None:
                 self.worker_init_fn(number)
 
+        from concurrent.futures import ThreadPoolExecutor  # with `logging` 3 ms of an import
+
         pool = ThreadPoolExecutor(self.num_workers, "sangja-loader", initializer=introduce)
         waiting: deque[Future[Any]] = deque()
         try:
@@ -226,7 +230,7 @@ class DataLoader:
     def _result(self, future: Future[Any]) -> Any:
         try:
             return future.result(self.timeout or None)
-        except FutureTimeout:
+        except TimeoutError:
             if future.done():  # the data set itself raised a TimeoutError
                 raise
             raise LoaderTimeoutError(

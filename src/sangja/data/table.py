@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import islice
 from os import PathLike
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sangja.core.errors import DataError
 from sangja.data.cells import is_missing, parse_number
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 SNIFFED_ROWS = 100
@@ -86,6 +89,8 @@ def read_table(path: str | PathLike[str]) -> Table:
         DataError: no such file, a folder, an empty or a binary file, a header alone or none, two
             columns of one name, a row with too few or too many fields, a quote never closed.
     """
+    from pathlib import Path  # 3 ms of an import that need not read a table
+
     path = Path(path)
     text, notes = _decode(_read_bytes(path), path.name)
     delimiter = _sniff(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +34,8 @@ def get_worker_info() -> WorkerInfo | None:
 
 def set_seeds(*key: int) -> None:
     """Start sangja's, Python's and NumPy's global random numbers anew from a key."""
+    import random  # a millisecond of an import that need not draw
+
     sequence = np.random.SeedSequence([part % 2**64 for part in key])
     high, low = (int(word) for word in sequence.generate_state(2, np.uint32))
     default_generator.manual_seed(high << 31 ^ low)
@@ -45,6 +46,8 @@ def set_seeds(*key: int) -> None:
 @contextmanager
 def kept_seeds() -> Iterator[None]:
     """What is drawn inside leaves the three as they were; one thread at a time."""
+    import random
+
     with _one_at_a_time:
         states = default_generator.get_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
         try:

@@ -7,11 +7,11 @@ behaviour; with `forward=True` also an operation that makes a NaN out of finite 
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Iterable
 from itertools import pairwise
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -23,7 +23,7 @@ from sangja.engine.hooks import extra_of
 from sangja.engine.mode import MODE, ModeGuard, ModeSwitch
 from sangja.engine.tensor import Node, Tensor
 
-PACKAGE = str(Path(__file__).parents[1])
+PACKAGE = os.path.dirname(os.path.dirname(__file__))
 SHOWN = 4  # lines of the program in a message, the innermost last
 
 

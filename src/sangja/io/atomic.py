@@ -15,7 +15,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Callable
@@ -142,7 +141,7 @@ def _permissions_of(target: str) -> int | None:
 def _open_passing(folder: str, permissions: int | None) -> tuple[str, BinaryIO]:
     """Create, lock and open a new passing file."""
     while True:
-        passing = os.path.join(folder, f".sangja-{secrets.token_hex(8)}.tmp")
+        passing = os.path.join(folder, f".sangja-{os.urandom(8).hex()}.tmp")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         descriptor = os.open(passing, flags, 0o666)
         try:

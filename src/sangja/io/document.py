@@ -22,7 +22,6 @@ Nothing in it names code: reading it can build these values and no others.
 
 from __future__ import annotations
 
-import json
 import math
 from collections import OrderedDict
 from collections.abc import Callable
@@ -67,6 +66,8 @@ def write_document(value: Any, put_away: PutAway) -> str:
         for nesting deeper than 100 levels, and for a list or dict that contains itself.
     """
     encoded = _Writer(put_away).encode(value, ())
+    import json  # where it is used: 3 ms of an import
+
     return json.dumps(encoded, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 

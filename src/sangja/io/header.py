@@ -15,7 +15,6 @@ Format: https://huggingface.co/docs/safetensors
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,6 +94,8 @@ def parse_header(text: bytes, data_bytes: int) -> Header:
 
 def parse_strict_json(text: str | bytes, *, integers_only: bool = False) -> Any:
     """``json.loads`` without its leniencies: no key twice, no NaN, no endless nesting or digits."""
+    import json  # where it is used: 3 ms of an import
+
     parse_float: Callable[[str], float] = _refuse_number if integers_only else float
     try:
         if isinstance(text, bytes):

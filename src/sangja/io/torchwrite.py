@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 import os
 import struct
-import zipfile
 from collections import Counter, OrderedDict
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -23,6 +22,9 @@ from sangja.core.shapes import Size
 from sangja.engine import Tensor
 from sangja.io.atomic import write_atomically
 from sangja.io.text import quote
+
+if TYPE_CHECKING:
+    import zipfile
 
 _DEEPEST = 100
 _ALIGNMENT = 64
@@ -56,6 +58,8 @@ def write_torch_file(file: str | os.PathLike[str] | BinaryIO, obj: Any) -> None:
     SaveError
         if the system refuses to write the path.
     """
+    import zipfile  # where a file is written; with its compressors it costs an import 5 ms
+
     writer = PickleWriter()
     writer.put(obj, ())
     content = b"\x80\x02" + b"".join(writer.out) + b"."
@@ -76,6 +80,8 @@ def write_torch_file(file: str | os.PathLike[str] | BinaryIO, obj: Any) -> None:
 
 def add_member(archive: zipfile.ZipFile, name: str, content: bytes | np.ndarray) -> None:
     """A stored member whose bytes begin at a multiple of 64, as PyTorch places them."""
+    import zipfile
+
     info = zipfile.ZipInfo(f"{_FOLDER}/{name}", (1980, 1, 1, 0, 0, 0))
     data = memoryview(content) if isinstance(content, bytes) else content.data
     info.file_size = len(data)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import os
 import struct
-import tempfile
 import zlib
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CACHE_BYTES = 256 << 20  # the oldest machine code goes when there is more
 MAGIC = b"SNGJ"
@@ -22,6 +24,8 @@ CODE = ".o"  # the ending of files with machine code
 
 def folder() -> Path:
     """Where files are kept: `SANGJA_CACHE_DIR`, or the user's cache folder."""
+    from pathlib import Path  # this and `tempfile` at the first kernel: they cost an import 10 ms
+
     given = os.environ.get("SANGJA_CACHE_DIR")
     if given:
         return Path(given)
@@ -45,6 +49,8 @@ def read(key: str, ending: str = CODE) -> bytes | None:
 
 def write(key: str, content: bytes, ending: str = CODE) -> None:
     """Keep `content` under a key."""
+    import tempfile
+
     with suppress(OSError, RuntimeError):
         where = folder()
         where.mkdir(parents=True, exist_ok=True)

@@ -9,14 +9,12 @@ compiled once on a machine and loaded after that; then neither is its text writt
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from sangja.backend.native import cache, loader
@@ -165,11 +163,14 @@ def generator() -> str:
     not known: they are not there, or were changed after they were imported."""
     if not STAMPS:
         return ""
-    try:
-        texts = [(Path(__file__).parent / name).read_bytes() for name, _, _ in STAMPS]
-    except OSError:
-        return ""
-    return hashlib.sha256(b"\0".join(texts)).hexdigest() if stamps() == STAMPS else ""
+    here, texts = os.path.dirname(__file__), []
+    for name, _, _ in STAMPS:
+        try:
+            with open(os.path.join(here, name), "rb") as file:
+                texts.append(file.read())
+        except OSError:
+            return ""
+    return sha256(b"\0".join(texts)) if stamps() == STAMPS else ""
 
 
 def digest(name: str, content: str) -> str:
@@ -178,7 +179,13 @@ def digest(name: str, content: str) -> str:
 
 
 def digest_of(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return sha256("\0".join(parts).encode())
+
+
+def sha256(content: bytes) -> str:
+    import hashlib  # at the first kernel: with OpenSSL it takes 4 ms of an import
+
+    return hashlib.sha256(content).hexdigest()
 
 
 # -- compiling ------------------------------------------------------------------------------------

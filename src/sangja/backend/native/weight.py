@@ -34,6 +34,8 @@ from sangja.backend.native.tile import (
 PIXELS = 384  # of a block, which stays in the second cache while all taps pass over it
 PARTIAL = 4 << 20  # bytes the sums of all parts may take
 UNITS = 8
+ONCE = 64  # pixels before which those that are read once are called into the first cache,
+APART = 16  # and those of which not all are read
 FEW = 16  # channels below which the taps of a row are rows of one tile
 WINDOW = 32  # numbers up to which the whole window is
 
@@ -108,6 +110,13 @@ class Writer:
             for rows, _ in split(self.length, self.rows)
             for v in {-(-c // self.lanes) for c in columns}
         }
+
+    @property
+    def ahead(self) -> int:
+        """Pixels before which others are called into the first cache; 0: none are."""
+        if math.prod(self.taps) == 1 and not self.walk.joined:
+            return ONCE
+        return APART if self.conv.stride[1] > 1 else 0
 
     def parts(self) -> int:
         """Of the batch, so that there is work for all threads."""
@@ -249,7 +258,12 @@ class Writer:
         sums.clear()
         with b.when(begun):
             sums.load(out, targets, masks)
-        sums.multiply(x, offsets, g, loops, masks, self.single)
+        ahead = []
+        if self.ahead:
+            ahead = [("a", self.ahead * loops[-1].a)]
+            vectors = range(0, len(masks) * self.lanes, self.lanes)
+            ahead += [("b", self.ahead * loops[-1].b + j) for j in vectors]
+        sums.multiply(x, offsets, g, loops, masks, self.single, ahead=ahead)
         sums.write(out, targets, masks)
 
 
