@@ -220,15 +220,16 @@ BINARY = ["add", "sub", "mul", "maximum", "minimum"]
 SHRINK = ["sum", "mean", "amax"]
 
 
+KINDS = ["unary", "binary", "shrink", "turn", "product", "write", "cut"]
+
+
 @st.composite
-def programs(draw):
+def programs(draw, kinds=KINDS):
     """A list of instructions on a growing list of (rows, columns) matrices."""
     steps = []
     count = 2
     for _ in range(draw(st.integers(1, 12))):
-        kind = draw(
-            st.sampled_from(["unary", "binary", "shrink", "turn", "product", "write", "cut"])
-        )
+        kind = draw(st.sampled_from(kinds))
         a, b = draw(st.integers(0, count - 1)), draw(st.integers(0, count - 1))
         names = {"unary": UNARY, "binary": BINARY, "shrink": SHRINK}.get(kind, [""])
         steps.append((kind, draw(st.sampled_from(names)), a, b, draw(st.integers(0, 1))))
@@ -237,7 +238,8 @@ def programs(draw):
 
 
 def run_program(steps, values):
-    """The program on square matrices; every result is brought back to that shape."""
+    """The program on square matrices, the first two of which are overwritten by "replace"; every
+    result is brought back to that shape."""
     values = list(values)
     n = values[0].shape[0]
     for kind, name, a, b, dim in steps:
@@ -256,10 +258,40 @@ def run_program(steps, values):
             z = x.clone()
             z[:, ::2] = y[:, ::2] * 2
             z[0] += 1
+        elif kind == "share":
+            z = x / (x.square().sum(dim, keepdim=True) + 1)
+        elif kind == "replace":
+            z = values[dim].copy_((x * 0.5).clamp(-2, 2))
         else:
             z = sangja.cat([x[: n // 2], y[n // 2 :]], 0).reshape(-1).reshape(n, n)
         values.append(z)
-    return values[-1]
+    return values
+
+
+@given(
+    programs(["unary", "binary", "share", "product", "replace"]),
+    st.sampled_from([1, 5, 16, 40]),
+    st.integers(0, 5),
+)
+@settings(deadline=None, max_examples=120)
+def test_random_programs_may_overwrite_their_arguments(steps, n, seed):
+    random = np.random.RandomState(seed)
+    first = [random.uniform(-1, 1, (n, n)) for _ in range(2)]
+
+    def f(x, y):
+        values = run_program(steps, (x, y))
+        last, middle = values[-1], values[len(values) // 2]
+        return last * 1, middle * 1, last - values[-2]
+
+    arguments = [sangja.tensor(a) for a in first]
+    expected = [t.numpy().copy() for t in (*f(*arguments), *arguments)]
+    g = compile(f)
+    for _ in range(4):
+        arguments = [sangja.tensor(a) for a in first]
+        found = g(*arguments)
+    assert all(v.replays for v in g.variants.values()), g.explain()
+    for a, e in zip((*found, *arguments), expected, strict=True):
+        np.testing.assert_allclose(a.numpy(), e, 1e-9, 1e-10)
 
 
 @given(programs(), st.sampled_from([1, 2, 5, 16, 17]), st.integers(0, 5))
@@ -269,7 +301,7 @@ def test_random_programs_compiled_equal_themselves(steps, n, seed):
     x, y = (sangja.tensor(random.uniform(-1, 1, (n, n)), requires_grad=True) for _ in range(2))
 
     def f(x, y):
-        z = run_program(steps, (x, y))
+        z = run_program(steps, (x, y))[-1]
         grads = sangja.autograd.grad(z.sum() + (x * y).sum() * 0, [x, y])
         return z.detach(), *grads
 

@@ -517,6 +517,7 @@ def test_explain_names_what_is_fused_and_what_numpy_does():
     assert "matmul 4×8 · 8×6" in text
     assert "exp add" in text
     assert "Topk by NumPy" in text
+    assert "NumPy: TopPositions" in text  # the line with its time
 
 
 def test_many_steps_leave_no_memory_behind():

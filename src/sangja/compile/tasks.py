@@ -81,7 +81,8 @@ class Call(Task):
     tail: Any = None
 
     def __repr__(self) -> str:
-        return f"{self.nodes[0].op}"
+        node = self.nodes[0]
+        return str(node.payload.__name__ if node.op == "host" else node.op)
 
 
 @dataclass(eq=False, repr=False)
