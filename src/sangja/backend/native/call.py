@@ -88,7 +88,10 @@ def method() -> Method | None:
     code = compile_kernel("learn", TEXT).code
     learn = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
     learn(code.address("learn"))(words.ctypes.data, 0, 1)
-    return Method(b"call", code.address("call"), NO_ARGUMENTS, None)
+    made = Method(b"call", code.address("call"), NO_ARGUMENTS, None)
+    # Never given back: Python's functions point to it, and may outlive this module.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(made))
+    return made
 
 
 class Call:
