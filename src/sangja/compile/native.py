@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from operator import is_
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from sangja.compile.setting import Setting
 from sangja.compile.tails import attach_tails
 from sangja.compile.tasks import Buffer, Call, Group, Place, Task, root, short
 from sangja.compile.views import contiguous
+from sangja.core.references import ITEM, getrefcount
 from sangja.engine.apply import quiet
 
 Pointer = tuple[Buffer, int]  # and an offset in bytes
@@ -65,7 +65,7 @@ class Result:
     def renew(self, program: NativeProgram) -> None:
         """Let the program compute its next value in an array that nobody else holds."""
         for entry in self.arrays:
-            if getrefcount(entry[0]) <= (4 if entry is self.now else 2):
+            if getrefcount(entry[0]) - ITEM <= (3 if entry is self.now else 1):
                 break
         else:
             array = np.empty(self.node.shape, self.node.dtype)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from sangja.compile.interpret import Values, Write
 from sangja.compile.record import Argument, Box, Drawn, Gradient, Recording, Update
 from sangja.compile.setting import Setting
 from sangja.core.errors import RecordingError
+from sangja.core.references import FIELD, LOCAL, getrefcount
 from sangja.engine import Tensor, wrap
 from sangja.engine.apply import quiet
 from sangja.engine.mode import ModeGuard, Structure
@@ -119,13 +119,13 @@ class Replay:
         spare.clear()
         for leaf, node in self.grads:
             grad = leaf._grad
-            # Counted: the leaf, `left`, this name; the tensor and, in three places, the program;
-            # and what counts.
+            # Held by the leaf, `left` and this name; the array by the tensor and, in three places,
+            # by the program.
             if (
                 grad is not None
                 and grad is left.get(node.number)
-                and getrefcount(grad) <= 4
-                and getrefcount(grad.array) <= 5
+                and getrefcount(grad) - LOCAL <= 3
+                and getrefcount(grad.array) - FIELD <= 4
             ):
                 spare.add(node.number)
 

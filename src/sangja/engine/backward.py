@@ -7,7 +7,6 @@ exception or Ctrl-C on the way leaves every `.grad` as it was.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from itertools import repeat
 from typing import Any
@@ -22,6 +21,7 @@ from sangja.core.errors import (
     InplaceError,
     ShapeError,
 )
+from sangja.core.references import LOCAL, getrefcount
 from sangja.engine.apply import apply, remember_pick
 from sangja.engine.mode import MODE, ModeGuard, announce
 from sangja.engine.structure import Copy, conjugate, fit
@@ -324,7 +324,7 @@ def backward(
         if isinstance(d, Tensor):  # several leaves may get the same one: each gets its own memory
             receivers.append((tensor, apply(Copy, d)))
             continue
-        fresh = d.base is None and sys.getrefcount(d) <= 2
+        fresh = d.base is None and getrefcount(d) - LOCAL <= 1
         receivers.append((tensor, d if fresh else np.array(d)))
     for tensor, d in receivers:
         accumulate(tensor, d)

@@ -8,6 +8,7 @@ compiled once on a machine and loaded after that; then neither is its text writt
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import time
@@ -264,4 +265,6 @@ def load_by_llvm(code: bytes) -> Engine:
     )
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
+    # Never given back: when the interpreter ends, workers still wait within such code.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
     return Engine(engine)
