@@ -26,6 +26,7 @@ TEAMS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # A choice of another processor's code would slow NumPy alone.
 FORGOTTEN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 TURN = 0.003  # seconds
+PAUSE = 0.12  # after which no thread of the one before spins any more
 # (images, channels, kernels, rows = pixels, window, stride)
 CONVOLUTIONS = [
     (32, 64, 64, 32, 3, 1), (32, 128, 128, 16, 3, 1), (32, 256, 256, 8, 3, 1),
@@ -62,10 +63,13 @@ def program(plan: matmul.Plan, arrays: dict[str, np.ndarray]) -> Program:
     return made
 
 
-def shortest(calls: list[Callable[[], object]], rounds: int, turn: float) -> list[float]:
+def shortest(
+    calls: list[Callable[[], object]], rounds: int, turn: float, pause: float
+) -> list[float]:
     """Seconds of a call of each, the shortest over rounds in which all have their turn."""
     counts = []
     for call in calls:
+        time.sleep(pause)
         call()
         start = time.perf_counter()
         call()
@@ -73,6 +77,10 @@ def shortest(calls: list[Callable[[], object]], rounds: int, turn: float) -> lis
     best = [float("inf")] * len(calls)
     for _ in range(rounds):
         for i, (call, count) in enumerate(zip(calls, counts, strict=True)):
+            if pause:
+                time.sleep(pause)
+                for _ in range(1 + count // 10):  # awake again
+                    call()
             start = time.perf_counter()
             for _ in range(count):
                 call()
@@ -119,7 +127,7 @@ def product(shape: tuple[int, int, int, int, str], threads: int, rounds: int, tu
         lambda: torch.matmul(ta, tb, out=tc),
         lambda: np.matmul(a, b, out=other),
     ]
-    times = shortest(calls, rounds, turn)
+    times = shortest(calls, rounds, turn, PAUSE * (threads > 1))
     name = f"matmul {shape}"
     return report(name, 2 * batch * m * k * n, ["PyTorch", "NumPy"], times, seconds)
 
@@ -151,7 +159,7 @@ def convolve(shape: tuple[int, ...], kind: str, threads: int, rounds: int, turn:
     expected = calls[2]().numpy()  # type: ignore[attr-defined]
     found = out if kind == "conv_weight" else out.transpose(0, 3, 1, 2)
     np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-4 * abs(expected).max())
-    times = shortest(calls, rounds, turn)
+    times = shortest(calls, rounds, turn, PAUSE * (threads > 1))
     flops = 2 * g.size * w[0].size
     return report(f"{kind} {shape}", flops, ["NCHW", "channels last"], times, seconds)
 
@@ -191,7 +199,9 @@ def main() -> None:
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.here:
-        rounds, turn = (1, 0.0) if args.smoke else (args.rounds, TURN)
+        several = args.threads[0] > 1  # whose turns begin with a pause
+        rounds = max(1, args.rounds // 10) if several else args.rounds
+        rounds, turn = (1, 0.0) if args.smoke else (rounds, TURN)
         measure(args.threads[0], args.only, rounds, turn)
         return
     for threads in args.threads:  # libraries read their number of threads when they load

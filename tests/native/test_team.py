@@ -193,6 +193,32 @@ def test_idle_workers_sleep():
     assert (a == 20).all()
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no choice of processors here")
+def test_workers_wake_up_elsewhere_and_may_then_run_anywhere():
+    allowed = os.sched_getaffinity(0)
+    done = threading.Event()
+    sleeper = threading.Thread(target=done.wait)
+    sleeper.start()
+    before = team.part(sleeper)
+    now = os.sched_getaffinity(sleeper.native_id)
+    done.set()
+    sleeper.join()
+    if len(allowed) > 1:
+        assert before == allowed
+        assert len(now) == len(allowed) - 1
+    program, _ = chain(10)
+    program.run(3)
+    box = team.team().box
+    until = time.monotonic() + 30
+    while not box[driver.PARKED + 1 : driver.PARKED + 3].all() and time.monotonic() < until:
+        time.sleep(0.01)
+    program.run(3)
+    for worker in team.team().workers[:2]:
+        while os.sched_getaffinity(worker.native_id) != allowed and time.monotonic() < until:
+            time.sleep(0.01)
+        assert os.sched_getaffinity(worker.native_id) == allowed
+
+
 def test_waking_and_falling_asleep_again_and_again():
     program, (a, b) = chain(2)
     for repeat in range(1, 60):

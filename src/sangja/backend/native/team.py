@@ -18,6 +18,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +96,8 @@ class Team:
         self.entries = self.box.data
         self.address = self.box.ctypes.data
         self.events: list[threading.Event] = []
+        self.workers: list[threading.Thread] = []
+        self.parted: dict[int, set[int]] = {}  # where who woke up elsewhere may run
         self.process = os.getpid()
 
     def hire(self, count: int) -> None:
@@ -102,12 +105,14 @@ class Team:
         while len(self.events) < count - 1:
             event = threading.Event()
             self.events.append(event)
-            threading.Thread(
+            worker = threading.Thread(
                 target=work,
                 args=(self, len(self.events), event, int(self.box[GENERATION])),
                 name=f"sangja-{len(self.events)}",
                 daemon=True,
-            ).start()
+            )
+            self.workers.append(worker)
+            worker.start()
 
     def run(self, lead: Call, threads: int) -> None:
         """All commands of a program, on this and as many other threads as make `threads`."""
@@ -120,6 +125,7 @@ class Team:
                     box[CALLED] = 1
                     asleep = [n for n in range(1, threads) if box[PARKED + n]]
                 for number in asleep:
+                    self.parted[number] = part(self.workers[number - 1])
                     self.events[number - 1].set()
                 lead.run()
             finally:
@@ -139,6 +145,37 @@ def work(team: Team, number: int, event: threading.Event, seen: int) -> None:
         if not awake:
             event.wait()
             box[PARKED + number] = 0
+            allowed = team.parted.pop(number, None)
+            if allowed:
+                with suppress(OSError):
+                    os.sched_setaffinity(0, allowed)
+
+
+@functools.cache
+def own_processor() -> Any:
+    """The system's function that says on which processor a thread runs; None where there is none,
+    or a thread's place cannot be chosen."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None)
+
+
+def part(worker: threading.Thread) -> set[int]:
+    """Let a worker that sleeps wake up on another processor than this thread's; returns where it
+    may run afterwards, if that is to be restored.
+
+    Where the system wakes it up on the same, each of the two waits for the other's time slice until
+    the system parts them, some milliseconds later: longer than many programs take.
+    """
+    which, number = own_processor(), worker.native_id
+    if which is not None and number is not None:
+        with suppress(OSError):  # not everywhere may this be chosen
+            allowed = os.sched_getaffinity(number)
+            others = allowed - {which()}
+            if others and others != allowed:
+                os.sched_setaffinity(number, others)
+                return allowed
+    return set()
 
 
 _teams: dict[int, Team] = {}
