@@ -12,11 +12,14 @@ Sources: S. L. Moshier, Cephes (constants); G. E. P. Box and M. E. Muller, 1958.
 
 from __future__ import annotations
 
+import functools
 import math
+import threading
 from collections.abc import Callable
 
 import numpy as np
 
+from sangja.backend.native import normal
 from sangja.backend.rounding import Array, fma32, fma64, libm
 
 CHUNK = 16 * 1024  # elements per pass: the scratch rows of half as many pairs fit in the L2 cache
@@ -43,6 +46,15 @@ PI4_EXACT = F32(0.78515625), F32(2.4187564849853515625e-4)
 PI4_LOW = float(F32(3.77489497744594108e-8))
 FOUR_OVER_PI = F32(1.27323954473516)
 TWO_PI_OF_24_BITS = F32(float(F32(2 * math.pi)) * 2.0**-24)
+
+# The same for the kernel, by name.
+REST = (
+    ("ln2_high", float(LN2_HIGH)), ("ln2_low", float(LN2_LOW)),
+    ("two_pi", float(TWO_PI_OF_24_BITS)), ("four_over_pi", float(FOUR_OVER_PI)),
+    ("pi4_first", float(PI4_EXACT[0])), ("pi4_second", float(PI4_EXACT[1])),
+    ("pi4_third", PI4_LOW),
+)  # fmt: skip
+LOCK = threading.Lock()  # the kernel's numbers are one set
 
 # Bit patterns of float32.
 SQRT_HALF, ONE, MANTISSA = I32(0x3F3504F3), I32(0x3F800000), I32(0x007FFFFF)
@@ -165,12 +177,15 @@ class _Float32Blocks:
     """
 
     def __init__(self, pairs: int, mean: float, std: float) -> None:
-        self.singles = np.empty((6, pairs), F32)
-        self.doubles = np.empty((3, pairs), F64)
+        self.pairs = pairs
         self.mean, self.std = float(F32(mean)), float(F32(std))
 
     def __call__(self, words: Array, out: Array) -> None:
         """Normals of `words` (uint32, overwritten) into `out` (float32), multiples of 16."""
+        if normal.usable(words, out):
+            with LOCK:
+                normal.normals(LOG, SIN, COS, *REST).fill(words, out, self.mean, self.std)
+            return
         pairs = words.size // 2
         radius, k, *singles = (row[:pairs] for row in self.singles)
         doubles = [row[:pairs] for row in self.doubles]
@@ -191,16 +206,24 @@ class _Float32Blocks:
             row *= radius
             self._scatter(self._scale(row), columns)
 
-    def _scale(self, normal: Array) -> Array:
-        """normal·std + mean, rounded once; in place where a product or a sum is exact anyway."""
+    @functools.cached_property
+    def singles(self) -> Array:
+        return np.empty((6, self.pairs), F32)
+
+    @functools.cached_property
+    def doubles(self) -> Array:
+        return np.empty((3, self.pairs), F64)
+
+    def _scale(self, z: Array) -> Array:
+        """z·std + mean, rounded once; in place where a product or a sum is exact anyway."""
         if self.mean == 0.0:
-            normal *= F32(self.std)
-            normal += F32(0)  # −0 + 0 is 0
+            z *= F32(self.std)
+            z += F32(0)  # −0 + 0 is 0
         elif self.std == 1.0:
-            normal += F32(self.mean)
+            z += F32(self.mean)
         else:
-            normal = fma32(normal.astype(F64), self.std, self.mean)
-        return normal
+            z = fma32(z.astype(F64), self.std, self.mean)
+        return z
 
     @staticmethod
     def _gather(columns: Array, row: Array) -> None:
