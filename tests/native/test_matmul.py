@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sangja.backend.native import llvm, matmul
-from sangja.backend.native.matmul import Gemm, layout, merged, plan
-from sangja.backend.native.spec import Step
+from sangja.backend.native.matmul import layout, merged, plan
+from sangja.backend.native.spec import Gemm, Step
 from sangja.backend.native.steps import Unsupported
 from sangja.backend.native.tile import split, tile_shape
 from tests.native.plans import run, strides

@@ -9,6 +9,7 @@ from typing import Any
 
 from sangja.backend.native import convolution, matmul, scatter
 from sangja.backend.native.image import Conv
+from sangja.backend.native.spec import Gemm
 from sangja.backend.native.steps import Unsupported
 from sangja.compile.tasks import Call, Place, over, short
 
@@ -55,7 +56,7 @@ def product(call: Call) -> Made:
         assert lead is not None
         strides.append((*lead[:-2], *place.strided.strides[-2:]))
     (*batch, m, n), k, (sa, sb, sc), tail = node.shape, a.strided.shape[-1], strides, call.tail
-    gemm = matmul.Gemm(tuple(batch), m, n, k, sa, sb, sc, short(node.dtype))
+    gemm = Gemm(tuple(batch), m, n, k, sa, sb, sc, short(node.dtype))
     if tail:
         gemm = replace(gemm, epilogue=tail.steps, operands=tail.operands)
     plan = matmul.plan(gemm)

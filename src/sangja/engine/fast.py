@@ -15,7 +15,7 @@ import numpy as np
 
 from sangja.engine.apply import apply, link_view, quiet, remember
 from sangja.engine.explain import explain
-from sangja.engine.mode import MODE
+from sangja.engine.mode import MODE, Mode
 from sangja.engine.primitive import Primitive
 from sangja.engine.tensor import NOTHING, Node, Tensor, create, node_of
 from sangja.engine.version import INFERENCE
@@ -61,19 +61,10 @@ def unary(primitive: type[Primitive], x: Any) -> Any:
     return z
 
 
-def single(primitive: type[Primitive], x: Any, static: dict[str, Any]) -> Any:
-    """`apply(primitive, x, **static)`, for primitives with one result that is no view."""
-    mode = MODE.get()
-    if (x.__class__ is not Tensor and not isinstance(x, Tensor)) or mode.watch is not None:
-        return apply(primitive, x, **static)
-    array = x.array
-    kind = array.dtype.kind
-    if kind != "f" and (primitive.floats or kind == "V"):
-        return apply(primitive, x, **static)
-    try:
-        out = quiet.run(primitive.forward, np, array, **static)
-    except Exception as error:
-        raise explain(error, primitive, [array]) from error
+def with_history(
+    primitive: type[Primitive], x: Tensor, static: dict[str, Any], out: Any, mode: Mode
+) -> Tensor:
+    """The result `out` of a primitive as a tensor that remembers where it comes from."""
     z = create(Tensor)
     z.array = out if out.__class__ is np.ndarray else np.asarray(out)
     z._node = z._grad = z._counter = z._view = z._hooks = None
@@ -88,6 +79,22 @@ def single(primitive: type[Primitive], x: Any, static: dict[str, Any]) -> Any:
     return z
 
 
+def single(primitive: type[Primitive], x: Any, static: dict[str, Any]) -> Any:
+    """`apply(primitive, x, **static)`, for primitives with one result that is no view."""
+    mode = MODE.get()
+    if (x.__class__ is not Tensor and not isinstance(x, Tensor)) or mode.watch is not None:
+        return apply(primitive, x, **static)
+    array = x.array
+    kind = array.dtype.kind
+    if kind != "f" and (primitive.floats or kind == "V"):
+        return apply(primitive, x, **static)
+    try:
+        out = quiet.run(primitive.forward, np, array, **static)
+    except Exception as error:
+        raise explain(error, primitive, [array]) from error
+    return with_history(primitive, x, static, out, mode)
+
+
 def look(primitive: type[Primitive], x: Any, static: dict[str, Any]) -> Any:
     """`apply(primitive, x, **static)`, for primitives that are views: they compute nothing that
     NumPy could warn of."""
@@ -99,17 +106,7 @@ def look(primitive: type[Primitive], x: Any, static: dict[str, Any]) -> Any:
         out = primitive.forward(np, array, **static)
     except Exception as error:
         raise explain(error, primitive, [array]) from error
-    z = create(Tensor)
-    z.array = out if out.__class__ is np.ndarray else np.asarray(out)
-    z._node = z._grad = z._counter = z._view = z._hooks = None
-    z._requires_grad = False
-    if x._view is not None:
-        node_of(x)
-    if x._requires_grad and mode.grad and primitive.differentiable:
-        z._requires_grad = True
-        remember(primitive, 1, (x,), static, z)
-    elif mode.inference:
-        z._counter = INFERENCE
+    z = with_history(primitive, x, static, out, mode)
     link_view(z, x, apply, primitive, static)
     return z
 

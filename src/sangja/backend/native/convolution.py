@@ -13,8 +13,9 @@ from sangja.backend.native import epilogue, matmul
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.image import Builder, Conv, zero_run
 from sangja.backend.native.llvm import compile_kernel
-from sangja.backend.native.matmul import Gemm, Plan
+from sangja.backend.native.matmul import Plan
 from sangja.backend.native.packing import decode, thread_share
+from sangja.backend.native.spec import Gemm
 from sangja.backend.native.steps import Unsupported
 from sangja.backend.native.taps import Pair, Taps, pack_taps, taps_text
 from sangja.backend.native.tile import lanes_of

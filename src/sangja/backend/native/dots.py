@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
 
 from sangja.backend.native import epilogue
 from sangja.backend.native.emit import SIZES, TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import vector_registers
 from sangja.backend.native.packing import decode, offset_of, thread_share
-from sangja.backend.native.spec import Step
+from sangja.backend.native.spec import Gemm, swapped
 from sangja.backend.native.tile import LATENCY, Sums, lanes_of, masks_for, minimum, read, split
 
 WIDEST = 8  # columns of a tile: their sums become one short vector
@@ -86,22 +85,12 @@ class Dots:
     a along k may be any, that of b is 1.
     """
 
-    def __init__(
-        self,
-        batch: tuple[int, ...],
-        sizes: tuple[int, int, int],
-        a: tuple[int, ...],
-        x: tuple[int, ...],
-        c: tuple[int, ...],
-        dtype: str,
-        accumulate: bool,
-        steps: Sequence[Step],
-        operands: Sequence[tuple[str, tuple[int, ...]]],
-    ) -> None:
-        self.batch, (self.m, self.n, self.k), self.a, self.x = batch, sizes, a, x
-        self.accumulate, self.steps, self.operands = accumulate, steps, operands
-        self.b, self.kind, self.lanes = Code(), TYPES[dtype], lanes_of(dtype)
-        self.outs = [(self.kind, c), *((TYPES[d], s) for d, s in operands)]
+    def __init__(self, g: Gemm) -> None:
+        self.batch, self.m, self.n, self.k = g.batch, g.m, g.n, g.k
+        self.a, self.x = g.a, swapped(g.b)
+        self.accumulate, self.steps, self.operands = g.accumulate, g.epilogue, g.operands
+        self.b, self.kind, self.lanes = Code(), TYPES[g.dtype], lanes_of(g.dtype)
+        self.outs = epilogue.outs(g)
         # Whether all rows begin alike within a cache line.
         strides = (*self.a[:-1], *self.x[:-1])
         self.even = self.k >= 4 * self.lanes and all(
@@ -109,7 +98,9 @@ class Dots:
         )
         rows, columns = tile_shape(self.m, self.n, self.k, self.lanes)
         self.down, self.along = split(self.m, rows), split(self.n, columns)
-        self.sums = {(r, c): Sums(self.b, r, c, dtype) for r, _ in self.down for c, _ in self.along}
+        self.sums = {
+            (r, c): Sums(self.b, r, c, g.dtype) for r, _ in self.down for c, _ in self.along
+        }
 
     def text(self) -> str:
         """A piece of work: the columns of one tile, whose rows of B stay near, and all rows."""

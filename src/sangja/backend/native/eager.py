@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sangja.backend.native import llvm
+from sangja.backend.native.address import address_of
 from sangja.backend.native.llvm import Kernel
 from sangja.backend.native.team import Command, Program, get_num_threads
 from sangja.core.settings import settings
@@ -92,7 +93,7 @@ class Routine:
         names = [*operands, *(between or {}), *self.given]
         slots = {name: i for i, name in enumerate(names)}
         self.scratch = list(enumerate(offsets, len(operands)))
-        fixed = [a.ctypes.data for a in self.given.values()]
+        fixed = [address_of(a) for a in self.given.values()]
         self.program = Program(
             [Command(kernel, tuple(slots[n] for n in roles), one) for kernel, roles, one in stages],
             [0] * (len(names) - len(fixed)) + fixed,
@@ -104,7 +105,7 @@ class Routine:
         with SCRATCH.lock:
             program = self.program
             for slot, array in enumerate(arrays):
-                program.set_pointer(slot, array.ctypes.data)
+                program.set_pointer(slot, address_of(array))
             if self.nbytes:
                 start = SCRATCH.address(self.nbytes)
                 for slot, offset in self.scratch:

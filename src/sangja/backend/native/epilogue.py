@@ -6,8 +6,13 @@ from collections.abc import Sequence
 
 from sangja.backend.native import steps
 from sangja.backend.native.emit import TYPES, Code, Value, constant
-from sangja.backend.native.spec import Step
+from sangja.backend.native.spec import Gemm, Step
 from sangja.backend.native.tile import Mask, Sums, read, write
+
+
+def outs(g: Gemm) -> list[tuple[str, tuple[int, ...]]]:
+    """Scalar type and strides of a product's result and of the epilogue's operands."""
+    return [(TYPES[g.dtype], g.c), *((TYPES[d], s) for d, s in g.operands)]
 
 
 def check(epilogue: Sequence[Step]) -> None:

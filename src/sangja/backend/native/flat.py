@@ -8,13 +8,12 @@ columns wait in the first cache meanwhile.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from sangja.backend.native import epilogue
 from sangja.backend.native.emit import TYPES, Code, Value, constant, kernel_text
 from sangja.backend.native.llvm import vector_registers
 from sangja.backend.native.packing import decode, offset_of
-from sangja.backend.native.spec import Step
+from sangja.backend.native.spec import Gemm
 from sangja.backend.native.tile import Mask, lanes_of, masks_for, maximum, minimum, read
 
 AT_ONCE = 4  # rows of B
@@ -25,23 +24,12 @@ class Flat:
     """The kernel (A, B, C, operands…): C[m, n] (+)= Σ A[m, k] · B[k, n] for few m, where B's stride
     along n is 1. Strides: batch..., then of the matrix."""
 
-    def __init__(
-        self,
-        batch: tuple[int, ...],
-        shape: tuple[int, int, int],
-        a: tuple[int, ...],
-        b: tuple[int, ...],
-        c: tuple[int, ...],
-        dtype: str,
-        accumulate: bool,
-        steps: Sequence[Step],
-        operands: Sequence[tuple[str, tuple[int, ...]]],
-    ) -> None:
-        self.batch, self.a, self.bs, self.accumulate = batch, a, b, accumulate
-        self.m, self.n, self.k = shape
-        self.steps, self.operands = steps, operands
-        self.b, self.kind, self.lanes = Code(), TYPES[dtype], lanes_of(dtype)
-        self.outs = [(self.kind, c), *((TYPES[d], s) for d, s in operands)]
+    def __init__(self, g: Gemm) -> None:
+        self.batch, self.m, self.n, self.k = g.batch, g.m, g.n, g.k
+        self.a, self.bs = g.a, g.b
+        self.accumulate, self.steps, self.operands = g.accumulate, g.epilogue, g.operands
+        self.b, self.kind, self.lanes = Code(), TYPES[g.dtype], lanes_of(g.dtype)
+        self.outs = epilogue.outs(g)
         self.deep = AT_ONCE if AT_ONCE * self.m <= vector_registers() // 2 else AT_ONCE // 2
         self.wide = min(WIDE, -(-self.n // self.lanes))
         self.sums = self.b.variable(self.kind, self.lanes, self.m * self.wide)

@@ -26,7 +26,7 @@ from sangja.backend.native.packing import (
     pack_text,
     thread_share,
 )
-from sangja.backend.native.spec import Step
+from sangja.backend.native.spec import Gemm, swapped
 from sangja.backend.native.tile import (
     Loop,
     Sums,
@@ -58,29 +58,6 @@ SMALL = 200_000  # operations below which other threads are not worth their call
 UNITS = 8  # pieces of work a larger product is cut into at least
 
 
-@dataclass(frozen=True, slots=True)
-class Gemm:
-    """A batch of products C (+)= A B. Strides in elements: those of the batch, then of the matrix;
-    0 in the batch repeats a matrix.
-
-    The epilogue's step 0 is "acc", the finished sums; its loads and stores go to `operands`, each
-    (dtype, strides along batch, m, n). C gets the value of its last step that is not a store; a
-    step "result" has the value of another.
-    """
-
-    batch: tuple[int, ...]
-    m: int
-    n: int
-    k: int
-    a: tuple[int, ...]
-    b: tuple[int, ...]
-    c: tuple[int, ...]
-    dtype: str = "f4"
-    accumulate: bool = False
-    epilogue: tuple[Step, ...] = ()
-    operands: tuple[tuple[str, tuple[int, ...]], ...] = ()
-
-
 @dataclass(slots=True)
 class Plan:
     """Kernels in order, each with the roles of its operands and whether one thread runs it; and
@@ -90,10 +67,6 @@ class Plan:
     stages: list[tuple[Kernel, tuple[str, ...], bool]] = field(default_factory=list)
     workspace: int = 0
     packs: bool = False
-
-
-def swapped(strides: tuple[int, ...]) -> tuple[int, ...]:
-    return (*strides[:-2], strides[-1], strides[-2])
 
 
 def transposed(g: Gemm) -> Gemm:
@@ -262,17 +235,12 @@ def flat(g: Gemm, a: str, b: str) -> Plan:
 
 def flat_text(g: Gemm) -> str:
     """The kernel (A, B, C, operands…) of a product with few rows."""
-    return Flat(
-        g.batch, (g.m, g.n, g.k), g.a, g.b, g.c, g.dtype, g.accumulate, g.epilogue, g.operands
-    ).text()
+    return Flat(g).text()
 
 
 def dots_text(g: Gemm) -> str:
     """The kernel (A, B, C, operands…) of a product of vectors along the reduction."""
-    return Dots(
-        g.batch, (g.m, g.n, g.k), g.a, swapped(g.b), g.c, g.dtype, g.accumulate, g.epilogue,
-        g.operands,
-    ).text()  # fmt: skip
+    return Dots(g).text()
 
 
 def shared(panels: Panels) -> Panels:
@@ -322,6 +290,7 @@ class Multiply:
         self.g, self.how, self.panels, self.strips = g, how, panels, strips
         self.a_at, self.b_at = a_at, b_at
         self.b, self.kind, self.lanes = Code(), TYPES[g.dtype], lanes_of(g.dtype)
+        self.outs = epilogue.outs(g)
         self.width = how.vectors * self.lanes
         self.sums = {
             (rows, v): Sums(self.b, rows, v, g.dtype)
@@ -333,7 +302,7 @@ class Multiply:
     def text(self) -> str:
         b, g, how = self.b, self.g, self.how
         operands = [(self.kind, g.a, self.a_at), (self.kind, g.b, self.b_at)]
-        operands += [(kind, s, 0) for kind, s in self.outs()]
+        operands += [(kind, s, 0) for kind, s in self.outs]
         units = how.row_blocks * how.panel_blocks
         first, last = thread_share(b, math.prod(g.batch) * units)
         own = None
@@ -395,7 +364,7 @@ class Multiply:
             with b.loop(low, high) as panel:
                 far = self.width * (g.k if self.panels else g.b[-1])
                 here = b.element(bb, kind, b.add(b.mul(panel, far), b.mul(start, deep)))
-                outs = self.outs()
+                outs = self.outs
                 places = [
                     b.element(c, k, b.mul(panel, self.width * s[-1]))
                     for c, (k, s) in zip(cs, outs, strict=True)
@@ -416,10 +385,6 @@ class Multiply:
                         ]
                         self.tile(rows, columns, a_tile, (here, deep), targets, part)
                     done += count
-
-    def outs(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Scalar type and strides of C and of the epilogue's operands."""
-        return [(self.kind, self.g.c), *((TYPES[d], s) for d, s in self.g.operands)]
 
     def tile(
         self,
@@ -459,10 +424,10 @@ class Multiply:
             with b.when(b.compare("ne", part, constant(0, "i64"))):
                 sums.add(places[0], offsets, masks, g.c[-1])
         if part is None or not g.epilogue:
-            epilogue.finish(b, sums, g.epilogue, places, self.outs(), g.operands, masks)
+            epilogue.finish(b, sums, g.epilogue, places, self.outs, g.operands, masks)
             return
         end = constant(self.how.parts - 1, "i64")
         with b.when(b.compare("eq", part, end)):
-            epilogue.finish(b, sums, g.epilogue, places, self.outs(), g.operands, masks)
+            epilogue.finish(b, sums, g.epilogue, places, self.outs, g.operands, masks)
         with b.when(b.compare("ne", part, end)):
             sums.write(places[0], offsets, masks, step=g.c[-1])

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.native.address import address_of
 from sangja.backend.native.eager import SCRATCH, Array, usable, whole
 from sangja.backend.native.nest import build
 from sangja.backend.native.norms import Steps
@@ -53,7 +54,7 @@ def curve(name: str, x: Any, *others: Any) -> Array | None:
         slot = 0
         for start in starts:
             for array in arrays:
-                program.set_pointer(slot, array.ctypes.data + 4 * start)
+                program.set_pointer(slot, address_of(array) + 4 * start)
                 slot += 1
         program.run(get_num_threads())
     return out

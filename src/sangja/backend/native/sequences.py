@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from sangja.backend.native import matmul
+from sangja.backend.native.address import address_of
 from sangja.backend.native.eager import SCRATCH, Array, usable, whole
 from sangja.backend.native.llvm import Kernel
-from sangja.backend.native.matmul import Gemm
 from sangja.backend.native.nest import build
 from sangja.backend.native.norms import Steps, short
-from sangja.backend.native.spec import Nest, Operand, Step
+from sangja.backend.native.spec import Gemm, Nest, Operand, Step
 from sangja.backend.native.team import Command, Program, get_num_threads
 from sangja.backend.native.turn import turn
 
@@ -60,8 +60,8 @@ class Walk:
     def __call__(self, *arrays: Array) -> None:
         with SCRATCH.lock:
             start = SCRATCH.address(self.nbytes)
-            bases = [a.ctypes.data for a in arrays] + [start + offset for offset in self.starts]
-            bases += [a.ctypes.data for a in self.given.values()]
+            bases = [*map(address_of, arrays)] + [start + offset for offset in self.starts]
+            bases += map(address_of, self.given.values())
             np.add(np.array(bases, np.uint64)[self.which], self.offsets, out=self.program.args)
             self.program.run(get_num_threads())
             SCRATCH.give_back()

@@ -1,4 +1,5 @@
-"""What a kernel of fused loops is to do, as data: `Nest`, its `Operand`s and its `Step`s."""
+"""What a kernel of fused loops is to do, as data: `Nest`, its `Operand`s and its `Step`s;
+and what a kernel of products is to do, `Gemm`."""
 
 from __future__ import annotations
 
@@ -52,3 +53,30 @@ class Nest:
     operands: tuple[Operand, ...]
     steps: tuple[Step, ...]
     blocks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Gemm:
+    """A batch of products C (+)= A B. Strides in elements: those of the batch, then of the matrix;
+    0 in the batch repeats a matrix.
+
+    The epilogue's step 0 is "acc", the finished sums; its loads and stores go to `operands`, each
+    (dtype, strides along batch, m, n). C gets the value of its last step that is not a store; a
+    step "result" has the value of another.
+    """
+
+    batch: tuple[int, ...]
+    m: int
+    n: int
+    k: int
+    a: tuple[int, ...]
+    b: tuple[int, ...]
+    c: tuple[int, ...]
+    dtype: str = "f4"
+    accumulate: bool = False
+    epilogue: tuple[Step, ...] = ()
+    operands: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+def swapped(strides: tuple[int, ...]) -> tuple[int, ...]:
+    return (*strides[:-2], strides[-1], strides[-2])

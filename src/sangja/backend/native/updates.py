@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sangja.backend.native.address import address_of
 from sangja.backend.native.eager import SCRATCH, Array, usable
 from sangja.backend.native.nest import build
 from sangja.backend.native.norms import Steps, short
@@ -38,10 +39,10 @@ def run(name: str, arrays: tuple[Any, ...], numbers: tuple[float, ...]) -> int:
         slot = 0
         for start in range(0, count * PIECE * first.itemsize, PIECE * first.itemsize):
             for array in arrays:
-                program.set_pointer(slot, array.ctypes.data + start)
+                program.set_pointer(slot, address_of(array) + start)
                 slot += 1
         for i in range(len(numbers)):
-            program.set_pointer(slot + i, settings.ctypes.data + i * first.itemsize)
+            program.set_pointer(slot + i, address_of(settings) + i * first.itemsize)
         program.run(get_num_threads())
     return count * PIECE
 
